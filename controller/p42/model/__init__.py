@@ -1,0 +1,1 @@
+"""Words and rules: pure values, no I/O. Every other room imports from here."""

@@ -1,0 +1,48 @@
+"""Look: what one reading of a file or a source showed. All the engine's catalog lives on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from p42.model.diagnostic import Diagnostic
+from p42.model.refs import Ref
+from p42.model.resource import Place, Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A document, or a whole file, that does not hold. `ref` is None where it cannot be told."""
+
+    place: Place
+    ref: Ref | None
+    diagnostics: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileLook:
+    """One file, read once.
+
+    `read`: `documents` has one entry for each document that is a manifest, in order; a file that
+    does not parse has one Broken with ref None. `missing`: nothing is there. `unreadable`: it is
+    there and cannot be read; `documents` has one Broken saying why. `busy`: somebody is writing;
+    look again soon, nothing is known. `foreign`: it holds no manifest of ours.
+    """
+
+    path: str
+    state: Literal["read", "missing", "unreadable", "busy", "foreign"]
+    documents: tuple[Resource | Broken, ...] = ()
+    data: bytes = b""  # the bytes read: for the proper-prefix rule and for equality
+    empty: bool = False  # no document at all, or only empty ones
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLook:
+    """One source (a directory or a file named to `apply`), walked once.
+
+    `gone` = the path itself is missing or unreadable: then `files` is empty and means nothing.
+    """
+
+    source: str
+    files: tuple[FileLook, ...]
+    gone: str = ""  # why, for a person; "" = it is there
