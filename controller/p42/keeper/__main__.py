@@ -1,0 +1,90 @@
+"""`python -m p42.keeper RUN_DIRECTORY GRACE ENTRY`: become the keeper of a home.
+
+Double-forked, a session leader, parented by init; one per home, by a lock that dies with it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+
+from p42.keeper import linux
+from p42.keeper.keeper import Keeper, listen
+from p42.keeper.reactor import Reactor
+
+SPARE = 64  # descriptors of the hard limit we leave alone
+
+
+def main() -> None:
+    """Detach, lock, listen, and stay until told to end or left alone too long."""
+    run, grace, entry = Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    lock = os.open(run / "keeper.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return  # another keeper of this home lives
+    _settle(run)
+    reactor = Reactor()
+    sock = listen(run / "keeper.sock")
+    keeper = Keeper(reactor, sock, zygote=_zygote(entry), grace=grace)
+    _signals(reactor, keeper)
+    os.truncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    keeper.begin()
+    reactor.run()
+    (run / "keeper.sock").unlink(missing_ok=True)
+
+
+def _settle(run: Path) -> None:
+    os.chdir("/")
+    linux.become_subreaper()
+    linux.undumpable()
+    linux.set_name("p42-keeper")
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard != resource.RLIM_INFINITY and hard > 2 * SPARE:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard - SPARE, hard))
+    null = os.open(os.devnull, os.O_RDWR)
+    log = os.open(run / "keeper.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for target, fd in enumerate((null, log, log)):
+        os.dup2(fd, target)
+    for fd in (null, log):
+        if fd > 2:
+            os.close(fd)
+
+
+def _signals(reactor: Reactor, keeper: Keeper) -> None:
+    """SIGCHLD and SIGTERM through a pipe, so that they are callbacks like all else."""
+    reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    for number in (signal.SIGCHLD, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_IGN)
+
+    def rung() -> None:
+        numbers = os.read(reading, 4096)
+        if signal.SIGTERM in numbers:
+            keeper.end()
+        keeper.reap()
+
+    reactor.readable(reading, rung)
+
+
+def _zygote(entry: str) -> list[str]:
+    """The zygote's command line: the same Python and the same code as ours, nothing else."""
+    root = str(Path(__file__).parents[2])
+    code = f"import sys; sys.path.insert(0, {root!r}); from p42.keeper.zygote import main; main()"
+    return [sys.executable, "-I", "-S", "-c", code, "0", entry]
+
+
+if __name__ == "__main__":
+    main()

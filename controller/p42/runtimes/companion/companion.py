@@ -1,0 +1,185 @@
+"""Companion: answers ping, health, info and chat on the listeners it was handed, then retires.
+
+Its private channel goes to the keeper: probes come in with a nonce and go back with it, `retire`
+asks it to finish. It has no key and cannot read one; a chat is a question to the daemon's broker.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from p42.keeper.channel import Channel
+from p42.keeper.frames import Message
+from p42.keeper.peer import is_self, uid_of_peer
+from p42.keeper.reactor import Reactor
+from p42.runtimes.companion.broker import Question
+from p42.runtimes.companion.visitor import Visitor
+from p42.wire.tekton import Said
+
+MOST = 256  # connections at once; past that the oldest idle one is closed
+
+
+def main(spec: Mapping[str, Any], private: socket.socket, listeners: list[int]) -> int:
+    """The zygote's entry: run until retired. Returns the exit code."""
+    reactor = Reactor()
+    Companion(reactor, spec, private, [socket.socket(fileno=fd) for fd in listeners])
+    reactor.run()
+    return 0
+
+
+class Companion:
+    """The state of one project's companion."""
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        spec: Mapping[str, Any],
+        private: socket.socket,
+        listeners: list[socket.socket],
+    ) -> None:
+        self._reactor, self._spec, self._listeners = reactor, spec, listeners
+        self._visitors: list[Visitor] = []
+        self._requests = 0
+        self._retiring = False
+        self._last = time.monotonic()
+        self._keeper = Channel(reactor, private, heard=self._told, gone=reactor.end)
+        for listener in listeners:
+            reactor.readable(listener.fileno(), lambda sock=listener: self._accept(sock))  # type: ignore[misc]
+        self._look_idle()
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            # Another user of this machine has no business here; nor has a client that drew our
+            # port as its own and connected to itself.
+            if is_self(sock) or uid_of_peer(sock) not in (os.getuid(), None):
+                sock.close()
+                continue
+            self._last = time.monotonic()
+            self._make_room()
+            self._visitors.append(
+                Visitor(self._reactor, sock, heard=self._heard, gone=self._visitors.remove)
+            )
+
+    def _make_room(self) -> None:
+        if len(self._visitors) >= MOST:
+            idle = next((one for one in self._visitors if not one.busy), self._visitors[0])
+            idle.close()
+
+    def _heard(self, visitor: Visitor, said: Said) -> None:
+        self._last = time.monotonic()
+        match said.type:
+            case "ping":
+                visitor.say({"type": "pong", **self._who(), "timestamp": time.monotonic()})
+            case "health":
+                visitor.say({"type": "health_response", **self._who(), **self._health()})
+            case "info":
+                visitor.say({"type": "info_response", **self._who(), **self._about()})
+            case _:
+                self._chat(visitor, said)
+
+    def _chat(self, visitor: Visitor, said: Said) -> None:
+        limit = self._spec.get("requests", 0)
+        self._requests += 1
+        if limit and sum(one.asked for one in self._visitors) >= limit:
+            visitor.say(self._error(f"more than {limit} chats at once; limits.requests says so"))
+            return
+        visitor.asked += 1
+
+        def answer(text: str, error: str) -> None:
+            visitor.asked -= 1
+            self._journal(said.text, text or error)
+            if error:
+                visitor.say(self._error(error))
+            else:
+                visitor.say({"type": "response", **self._who(), "content": text})
+
+        payload = {"project": self._spec["name"], "token": self._spec["token"],
+                   "content": self._in_context(said.text)}  # fmt: skip
+        Question(self._reactor, self._spec["broker"], payload, answer=answer)
+
+    def _in_context(self, text: str) -> str:
+        """`[Project: NAME] text`, unless the client has put it there already."""
+        prefix = f"[Project: {self._spec['project']}] "
+        return text if text.startswith(prefix) else prefix + text
+
+    def _journal(self, asked: str, answered: str) -> None:
+        self._keeper.send({"op": "message", "asked": asked[:2000], "answered": answered[:2000]})
+
+    def _who(self) -> dict[str, object]:
+        return {"ai_id": self._spec["aiId"]}
+
+    def _error(self, text: str) -> dict[str, object]:
+        return {"type": "error", **self._who(), "error": text}
+
+    def _health(self) -> dict[str, object]:
+        return {
+            "status": "healthy", "component": self._spec["name"],
+            "model": self._spec.get("model", ""), "clients": len(self._visitors),
+        }  # fmt: skip
+
+    def _about(self) -> dict[str, object]:
+        context = str(self._spec.get("context", ""))
+        return {
+            "component": self._spec["name"],
+            "description": f"Companion intelligence of {self._spec['project']}",
+            "model_provider": self._spec.get("provider", ""),
+            "model_name": self._spec.get("model", ""),
+            "system_prompt": context[:200] + ("..." if len(context) > 200 else ""),
+            "port": self._listeners[0].getsockname()[1] if self._listeners else 0,
+        }
+
+    def _told(self, message: Message, fds: list[int]) -> None:
+        for fd in fds:
+            os.close(fd)
+        match message.get("op"):
+            case "retire":
+                self._retire()
+            case "probe":
+                usage = resource.getrusage(resource.RUSAGE_SELF)
+                self._keeper.send(
+                    {
+                        "op": "probed", "nonce": message.get("nonce"),
+                        "clients": len(self._visitors), "requests": self._requests,
+                        "cpuMs": int((usage.ru_utime + usage.ru_stime) * 1000),
+                    }
+                )  # fmt: skip
+
+    def _look_idle(self) -> None:
+        """Retire when nobody has spoken for `idle` seconds; 0 = never."""
+        idle = float(self._spec.get("idle", 0))
+        if not idle or self._retiring:
+            return
+        left = self._last + idle - time.monotonic()
+        if left <= 0 and not any(visitor.busy for visitor in self._visitors):
+            self._keeper.send({"op": "retiring"})
+            self._retire()
+        else:
+            self._reactor.after(max(left, 0.05), self._look_idle)
+
+    def _retire(self) -> None:
+        """Accept no more, finish what is owed, end. The listener stays open: it is the keeper's."""
+        if self._retiring:
+            return
+        self._retiring = True
+        for listener in self._listeners:
+            self._reactor.forget(listener.fileno())
+            listener.close()
+        self._listeners.clear()
+        for visitor in list(self._visitors):
+            visitor.leave()
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._visitors:
+            self._reactor.after(0.02, self._leave)
+        else:
+            self._reactor.end()

@@ -1,0 +1,104 @@
+"""The Tekton protocol of project sockets: newline-delimited JSON, without I/O. Stdlib only.
+
+The first line decides: a web page can post to a raw port, so a connection that opens with HTTP, TLS
+or anything else that is not JSON is ended and nothing behind it is read. Later bad lines are
+answered and the connection goes on, as in the original. Valid JSON that is no object drops it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+MAX_LINE = 1 << 20  # bytes; CONTRACT "Wires"
+_HTTP = re.compile(rb"[A-Z]{3,32} |PRI \*")
+_TLS = 0x16
+
+Ends = Literal["", "silently", "after"]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One line of a client. `type` as given, "" without one; `text` is `content` or `message`."""
+
+    type: str
+    text: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A line that is none. `ends` tells whether and how the connection ends."""
+
+    ends: Ends
+    error: str = "Invalid JSON"
+
+
+class Lines:
+    """Bytes to lines. One per connection."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._searched = 0
+        self._first = True
+        self._dead = False
+
+    def feed(self, data: bytes) -> list[Said | Bad]:
+        """What `data` completes, in order. After a Bad that ends, nothing more is read."""
+        found: list[Said | Bad] = []
+        self._buffer += data
+        while not self._dead:
+            if self._first and self._buffer and self._foreign():
+                found.append(Bad("silently"))
+                self._dead = True
+                break
+            end = self._buffer.find(b"\n", self._searched)
+            if end < 0:
+                self._searched = len(self._buffer)
+                if len(self._buffer) > MAX_LINE:
+                    found.append(Bad("after", f"A line is longer than {MAX_LINE} bytes"))
+                    self._dead = True
+                break
+            line = bytes(self._buffer[:end])
+            del self._buffer[: end + 1]
+            self._searched = 0
+            if not line.strip():
+                continue
+            found.append(self._read(line))
+        return found
+
+    @property
+    def partial(self) -> bool:
+        """Whether a line has begun and not ended."""
+        return bool(self._buffer) and not self._dead
+
+    def _foreign(self) -> bool:
+        return self._buffer[0] == _TLS or _HTTP.match(self._buffer) is not None
+
+    def _read(self, line: bytes) -> Said | Bad:
+        first, self._first = self._first, False
+        try:
+            body = json.loads(line)
+        except (ValueError, RecursionError):
+            self._dead = first
+            return Bad("after" if first else "")
+        if not isinstance(body, dict):
+            self._dead = True
+            return Bad("silently")
+        kind, text = body.get("type", ""), body.get("content", body.get("message", ""))
+        return Said(
+            kind if isinstance(kind, str) else "", text if isinstance(text, str) else "", body
+        )
+
+
+def line(body: Mapping[str, Any]) -> bytes:
+    """One reply line."""
+    return json.dumps(body, ensure_ascii=False).encode() + b"\n"
+
+
+def ci_name(slug: str) -> str:
+    """The name the originals know a companion by: `numa-ai`, else `project-SLUG-ai`."""
+    return "numa-ai" if slug == "numa" else f"project-{slug}-ai"
