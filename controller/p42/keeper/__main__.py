@@ -32,9 +32,9 @@ def main() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return  # another keeper of this home lives
-    _settle(run)
     reactor = Reactor()
     sock = listen(run / "keeper.sock")
+    _settle(run)  # closes standard output: whoever started us reads its end as "it listens"
     keeper = Keeper(reactor, sock, zygote=_zygote(entry), grace=grace)
     _signals(reactor, keeper)
     os.truncate(lock, 0)

@@ -7,13 +7,26 @@ import os
 import socket
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from p42.keeper.frames import Decoder, Message, Violation, encode
-from p42.keeper.reactor import Reactor
 
 CHUNK = 256 * 1024  # bytes a read
 MOST_FDS = 64  # descriptors in one read; the kernel's own cap is 253
 BACKLOG = 16 * 2**20  # bytes not yet taken by the peer; past that it is dropped
+
+
+class Watching(Protocol):
+    """What a channel needs of an event loop: the keeper's reactor, or asyncio's behind a shim."""
+
+    def readable(self, fd: int, do: Callable[[], None]) -> None:
+        """Call `do` whenever `fd` is readable; replaces what was set for `fd`."""
+
+    def both(self, fd: int, do: Callable[[], None]) -> None:
+        """Call `do` whenever `fd` is readable or writable; replaces what was set for `fd`."""
+
+    def forget(self, fd: int) -> None:
+        """Stop looking at `fd`."""
 
 
 class Channel:
@@ -24,7 +37,7 @@ class Channel:
 
     def __init__(
         self,
-        reactor: Reactor,
+        reactor: Watching,
         sock: socket.socket,
         *,
         heard: Callable[[Message, list[int]], None],

@@ -1,0 +1,95 @@
+"""The wire of project sockets, as the original clients speak it (reference/wire.md, section 3)."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.keeper.conftest import Client, Daemon, declaration
+
+
+@pytest.fixture
+def port(daemon: Daemon, run: Path) -> int:
+    """The port of a project named claude-code."""
+    return int(daemon.ask("declare", **declaration(run, "claude-code"))["unit"]["port"])
+
+
+@pytest.fixture
+def client(port: int) -> Iterator[Client]:
+    one = Client(port)
+    yield one
+    one.close()
+
+
+def test_ping_health_and_info_have_the_original_shapes(client: Client) -> None:
+    pong = client.say({"type": "ping"})
+    assert pong["type"] == "pong"
+    assert isinstance(pong["timestamp"], float)
+    health = client.say({"type": "health"})
+    assert set(health) == {"type", "ai_id", "status", "component", "model", "clients"}
+    assert (health["status"], health["clients"]) == ("healthy", 1)
+    assert client.say({"type": "info"})["type"] == "info_response"
+
+
+@pytest.mark.parametrize("message", [{"content": "hi"}, {"type": "chat", "content": "hi"},
+                                     {"type": "no-such-type", "message": "hi"}])  # fmt: skip
+def test_chat_says_what_is_missing_and_the_socket_lives(client: Client, message: object) -> None:
+    answer = client.say(message)
+    assert (answer["type"], answer["ai_id"]) == ("error", "project-claude-code-ai")
+    assert "p42 is not running" in answer["error"]
+    assert client.say({"type": "ping"})["type"] == "pong"
+
+
+def test_a_bad_line_is_answered_and_the_connection_goes_on(client: Client) -> None:
+    client.say({"type": "ping"})
+    client.sock.sendall(b"not json\n")
+    assert client.hear() == {"type": "error", "error": "Invalid JSON"}
+    assert client.say({"type": "ping"})["type"] == "pong"
+
+
+def test_a_bad_first_line_ends_the_connection(client: Client) -> None:
+    client.sock.sendall(b'not json\n{"type":"ping"}\n')
+    assert client.hear()["error"] == "Invalid JSON"
+    assert client.hear() is None
+
+
+def test_json_that_is_no_object_drops_the_connection(client: Client) -> None:
+    client.sock.sendall(b'[1,2]\n{"type":"ping"}\n')
+    assert client.hear() is None
+
+
+def test_a_web_page_that_posts_executes_nothing(port: int) -> None:
+    body = b'{"content":"spend money"}\n'
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as page:
+        page.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n\r\n" + body)
+        assert page.recv(100) == b""
+
+
+def test_a_request_followed_by_end_of_input_is_answered(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as netcat:
+        netcat.sendall(b'{"content":"hi"}\n')
+        netcat.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: netcat.recv(4096), b""))
+    assert json.loads(answer)["type"] == "error"
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv (util-linux) is missing")
+def test_another_user_of_this_machine_is_refused(port: int) -> None:
+    program = (
+        "import socket;s=socket.create_connection(('127.0.0.1'," + str(port) + "));"
+        's.sendall(b\'{"type":"ping"}\\n\');print(s.recv(100))'
+    )
+    argv = ["setpriv", "--reuid=65534", "--clear-groups", "/usr/bin/python3", "-c", program]
+    if not Path("/usr/bin/python3").exists():
+        argv[3] = sys.executable
+    done = subprocess.run(argv, capture_output=True, check=False, text=True)
+    if "setresuid" in done.stderr:
+        pytest.skip("may not change the user here")
+    assert "pong" not in done.stdout
