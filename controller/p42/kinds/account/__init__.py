@@ -1,0 +1,69 @@
+"""Account: registered with its provider, models and limits; its key is found, never shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from p42.kinds import registration
+from p42.kinds.account.spec import KIND, PLURAL, SHORT, Account
+from p42.kinds.registration import Driver, Seen, Shape
+from p42.model.kind import Column, Kind, Want
+from p42.model.refs import Ref
+from p42.model.status import Facts, Status
+
+# Those that answer without a key of ours: a server of the user's own, or AWS's own credentials.
+KEYLESS = frozenset({"local", "ollama", "bedrock", "openai-compatible"})
+
+
+def _facts(want: Want[Account]) -> Facts:
+    spec = want.spec
+    return {
+        "provider": spec.provider,
+        "key": spec.key or "",
+        "baseUrl": spec.base_url or "",
+        "models": list(spec.models),
+        "default": spec.default,
+    }
+
+
+def _keys(spec: Account) -> Iterable[str]:
+    return [spec.key] if spec.key else []
+
+
+def _refuse(spec: Account) -> Status | None:
+    if spec.key is None and spec.provider not in KEYLESS:
+        return Status(
+            "False", "KeyMissing",
+            template=f"{spec.provider} needs a key; name one in spec.key, such as "
+            f"keychain:p42/{spec.provider}",
+        )  # fmt: skip
+    return None
+
+
+def _needs(_spec: Account) -> Iterable[Ref]:
+    return ()
+
+
+shape: Shape[Account] = Shape(facts=_facts, keys=_keys, refuse=_refuse)
+
+kind: Kind[Account, Seen, registration.Step] = Kind(
+    name=KIND,
+    plural=PLURAL,
+    short=SHORT,
+    spec=Account,
+    plan=shape.plan,
+    predict=registration.predict,
+    finish=registration.finish,
+    needs=_needs,
+    executes=registration.nothing_runs,
+    publish=registration.publish,
+    driver=lambda world: Driver(world, shape),
+    nothing=Seen(),
+    columns=(
+        Column("PROVIDER", "spec.provider"),
+        Column("DEFAULT", "spec.default"),
+        Column("KEY", "spec.key", wide=True),
+    ),
+    uses=frozenset({"registry", "keys"}),
+    volatile=frozenset({"keys"}),
+)

@@ -1,0 +1,47 @@
+"""Command: an executable in the home's `commands/`, forged from a script and kept as declared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from p42.kinds.command.driver import Driver
+from p42.kinds.command.forge import language_of, source_of
+from p42.kinds.command.plan import executes, finish, plan, predict
+from p42.kinds.command.seen import Seen, Step
+from p42.kinds.command.spec import KIND, PLURAL, SHORT, Command
+from p42.model.kind import Column, Kind, Want
+from p42.model.refs import Ref
+from p42.model.status import Facts
+
+
+def _needs(spec: Command) -> Iterable[Ref]:
+    if spec.agent_ref is not None:
+        yield Ref("Agent", spec.agent_ref)
+
+
+def _publish(want: Want[Command], _seen: Seen) -> Facts:
+    source = source_of(want.spec, want.files) or b""
+    return {"language": language_of(want.spec, source), "description": want.spec.description or ""}
+
+
+kind: Kind[Command, Seen, Step] = Kind(
+    name=KIND,
+    plural=PLURAL,
+    short=SHORT,
+    spec=Command,
+    plan=plan,
+    predict=predict,
+    finish=finish,
+    needs=_needs,
+    executes=executes,
+    publish=_publish,
+    driver=Driver,
+    nothing=Seen(),
+    columns=(
+        Column("LANGUAGE", "spec.language"),
+        Column("DESCRIPTION", "spec.description"),
+        Column("DEPENDENCIES", "spec.dependencies", wide=True),
+    ),
+    uses=frozenset({"files", "processes", "registry", "works"}),
+    volatile=frozenset({"rival", "interpreter", "missing", "trial", "verdict"}),
+)

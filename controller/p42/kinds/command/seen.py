@@ -1,0 +1,123 @@
+"""Seen and steps of a Command: what stands at its path, and what can be done about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+MODE = 0o755
+
+Form = Literal["absent", "file", "directory", "link", "other"]
+Trial = Literal["none", "unknown", "running", "passed", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is there.
+
+    `claimed`: this home wrote down that the path is its own. `marked`: the bytes carry our marker
+    for this name. `rival` is another program, or the shell's own word, of that name ("" = none).
+    `trial` is how the declared tests went for exactly these inputs; `work` is their id.
+    """
+
+    form: Form = "absent"
+    mode: int = 0
+    data: bytes = b""
+    claimed: bool = False
+    marked: bool = False
+    rival: str = ""
+    interpreter: str = ""  # the missing one; "" = it is there
+    missing: tuple[str, ...] = ()  # dependencies that are not installed
+    installer: bool = True  # whether install-deps.sh is as it should be
+    trial: Trial = "none"
+    verdict: str = ""  # the first failure
+    work: str = ""
+
+    @property
+    def ours(self) -> bool:
+        """Whether what stands there may be overwritten."""
+        return self.claimed or self.marked
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Write down that the path is ours, before anything is put there."""
+
+    adopted: bool = False
+
+    @property
+    def detail(self) -> str:
+        """What changes, for `diff`."""
+        return "adopt what stands there" if self.adopted else "claim the name"
+
+
+@dataclass(frozen=True, slots=True)
+class StartTests:
+    """Begin the declared tests on the new version; the old one stays meanwhile."""
+
+    work: str
+    count: int
+
+    @property
+    def detail(self) -> str:
+        """What changes, for `diff`."""
+        return f"run {self.count} test{'s' if self.count != 1 else ''} first"
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceInstaller:
+    """Put `install-deps.sh` into the home."""
+
+    @property
+    def detail(self) -> str:
+        """What changes, for `diff`."""
+        return "install-deps.sh"
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFile:
+    """Put the forged bytes at the path, executable; `keep` what stands there aside first."""
+
+    data: bytes
+    why: Literal["new", "changed", "adopted"]
+    keep: bool = False
+
+    @property
+    def detail(self) -> str:
+        """What changes, for `diff`."""
+        return f"{self.why}, {len(self.data)} bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class SetMode:
+    """Make it executable again."""
+
+    was: int
+
+    @property
+    def detail(self) -> str:
+        """What changes, for `diff`."""
+        return f"mode {self.was:04o} to {MODE:04o}"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveFile:
+    """Delete the file; only ever one that carries our marker."""
+
+    @property
+    def detail(self) -> str:
+        """What changes, for `diff`."""
+        return "the manifest is gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Unclaim:
+    """Forget that the path is ours; the last step."""
+
+    @property
+    def detail(self) -> str:
+        """What changes, for `diff`."""
+        return "give the name back"
+
+
+Step = Claim | StartTests | PlaceInstaller | WriteFile | SetMode | RemoveFile | Unclaim

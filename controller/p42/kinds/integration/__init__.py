@@ -1,0 +1,56 @@
+"""Integration: registered with its type and actions; references in its config lead somewhere."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from p42.kinds import registration
+from p42.kinds.integration.spec import KIND, PLURAL, SHORT, Integration
+from p42.kinds.registration import Driver, Seen, Shape, references_in
+from p42.model.kind import Column, Kind, Want
+from p42.model.refs import Ref
+from p42.model.status import Facts
+
+
+def _facts(want: Want[Integration]) -> Facts:
+    spec = want.spec
+    return {
+        "type": spec.type,
+        "actions": list(spec.actions),
+        "digest": hashlib.sha256(spec.model_dump_json().encode()).hexdigest()[:16],
+    }
+
+
+def _needs(spec: Integration) -> Iterable[Ref]:
+    if spec.account_ref is not None:
+        yield Ref("Account", spec.account_ref)
+
+
+def _keys(spec: Integration) -> Iterable[str]:
+    return references_in(spec.config)
+
+
+shape: Shape[Integration] = Shape(facts=_facts, keys=_keys)
+
+kind: Kind[Integration, Seen, registration.Step] = Kind(
+    name=KIND,
+    plural=PLURAL,
+    short=SHORT,
+    spec=Integration,
+    plan=shape.plan,
+    predict=registration.predict,
+    finish=registration.finish,
+    needs=_needs,
+    executes=registration.nothing_runs,
+    publish=registration.publish,
+    driver=lambda world: Driver(world, shape),
+    nothing=Seen(),
+    columns=(
+        Column("TYPE", "spec.type"),
+        Column("EVERY", "spec.every", wide=True),
+        Column("CRON", "spec.cron", wide=True),
+    ),
+    uses=frozenset({"registry", "keys"}),
+    volatile=frozenset({"keys"}),
+)

@@ -1,0 +1,175 @@
+"""Registration: the frame of kinds whose reality is a row in the registry.
+
+Such a kind says what it publishes and which key references have to lead somewhere; how a row comes,
+changes and goes is the same for all of them and stands here. Pure but for the driver.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, Literal, TypeVar
+
+from p42.model.kind import Want
+from p42.model.plan import Instant, Outcome, Plan
+from p42.model.ports import Keys, Registration, World
+from p42.model.refs import Ref
+from p42.model.status import Facts, Status, in_progress, reconciled
+
+SpecT = TypeVar("SpecT")
+KeyState = Literal["present", "missing", "locked"]
+
+KEYS_AGAIN = 60.0  # s; nobody tells us when a variable's file or a keychain changes
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The row under the name, None without one, and the state of each key reference."""
+
+    row: Registration | None = None
+    keys: Mapping[str, KeyState] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """Write the row."""
+
+    registration: Registration
+    changed: bool = False
+
+    @property
+    def detail(self) -> str:
+        """What changes, for `diff`."""
+        return "changed" if self.changed else "new"
+
+
+@dataclass(frozen=True, slots=True)
+class Deregister:
+    """Drop the row."""
+
+    @property
+    def detail(self) -> str:
+        """What changes, for `diff`."""
+        return "the manifest is gone"
+
+
+Step = Register | Deregister
+
+
+@dataclass(frozen=True, slots=True)
+class Shape(Generic[SpecT]):
+    """What tells one registered kind from another.
+
+    `facts` is what the row holds and others may see; never a secret. `keys` are the references that
+    have to lead to something. `settled` goes into the manifest's status. `refuse` may find that the
+    spec cannot be served here.
+    """
+
+    facts: Callable[[Want[SpecT]], Facts]
+    keys: Callable[[SpecT], Iterable[str]] = lambda _: ()
+    settled: Callable[[SpecT], Facts] = lambda _: {}
+    refuse: Callable[[SpecT], Status | None] = lambda _: None
+
+    def registration(self, want: Want[SpecT]) -> Registration:
+        """The row that `want` asks for."""
+        facts = self.facts(want)
+        text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+        return Registration(hashlib.sha256(text.encode()).hexdigest()[:16], facts)
+
+    def plan(self, want: Want[SpecT] | None, seen: Seen, _now: Instant) -> Plan[Step]:
+        """Register what is wanted, deregister what is not; a key that is missing holds it up."""
+        if want is None:
+            if seen.row is None:
+                return Plan((), reconciled())
+            return Plan((Deregister(),), Status("Unknown", "Deleting"))
+        row = self.registration(want)
+        status = self.refuse(want.spec) or _about_keys(seen.keys) or reconciled(
+            facts=self.settled(want.spec)
+        )  # fmt: skip
+        again = KEYS_AGAIN if seen.keys else None
+        if seen.row == row:
+            return Plan((), status, again)
+        step = Register(row, changed=seen.row is not None)
+        if status.ready == "True":
+            status = in_progress("to be registered")
+        return Plan((step,), status, again)
+
+
+def predict(seen: Seen, step: Step) -> Seen:
+    """What is there after `step`. Refuses to drop what is not there."""
+    match step:
+        case Register(registration):
+            return replace(seen, row=registration)
+        case Deregister():
+            if seen.row is None:
+                raise ValueError("nothing is registered")
+            return replace(seen, row=None)
+
+
+def finish(seen: Seen, _outcome: Outcome) -> Seen:
+    """Registered kinds have no work in flight."""
+    return seen
+
+
+def publish(_want: Want[Any], seen: Seen) -> Facts:
+    """What the row tells others."""
+    return seen.row.facts if seen.row else {}
+
+
+def nothing_runs(_want: Want[Any]) -> bytes:
+    """A registration executes nothing."""
+    return b""
+
+
+class Driver(Generic[SpecT]):
+    """Observes and writes rows. Reality changes only through here, so there is nothing to watch."""
+
+    def __init__(self, world: World, shape: Shape[SpecT]) -> None:
+        self._world, self._shape = world, shape
+
+    async def observe(self, ref: Ref, want: Want[SpecT] | None) -> Seen:
+        """The row and where the keys lead."""
+        row = self._world.registry.get(ref)
+        references = sorted(set(self._shape.keys(want.spec))) if want else []
+        return Seen(row, await _states(self._world.keys, references) if references else {})
+
+    async def act(self, ref: Ref, _want: Want[SpecT] | None, step: Step) -> None:
+        """Write or drop the row; on disk when it returns."""
+        match step:
+            case Register(registration):
+                await self._world.registry.put(ref, registration)
+            case Deregister():
+                await self._world.registry.drop(ref)
+
+    async def watch(self, _wake: Callable[[Ref | None], None]) -> None:
+        """Nothing changes a row behind our back."""
+
+
+async def _states(keys: Keys, references: Iterable[str]) -> dict[str, KeyState]:
+    return {reference: await keys.state(reference) for reference in references}
+
+
+def _about_keys(keys: Mapping[str, KeyState]) -> Status | None:
+    """The status that the first reference which leads nowhere asks for."""
+    for reference, state in keys.items():
+        if state == "missing":
+            return Status("False", "KeyMissing", template=f"{reference} leads to no key")
+        if state == "locked":
+            return Status("False", "KeyLocked", template=f"the keychain of {reference} is locked")
+    return None
+
+
+def references_in(value: Any) -> Iterable[str]:
+    """Every env:, keychain: and file: reference among the strings of a JSON value."""
+    match value:
+        case str():
+            if value.startswith(("env:", "keychain:", "file:")):
+                yield value
+        case Mapping():
+            for item in value.values():
+                yield from references_in(item)
+        case list() | tuple():
+            for item in value:
+                yield from references_in(item)
