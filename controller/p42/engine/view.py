@@ -8,6 +8,7 @@ from typing import Literal
 
 from p42.model.diagnostic import Diagnostic
 from p42.model.plan import Instant
+from p42.model.reasons import Mend
 from p42.model.refs import Ref
 from p42.model.resource import Resource
 from p42.model.status import Status
@@ -42,6 +43,9 @@ class Row:
     needs: tuple[Ref, ...]
     needed_by: tuple[Ref, ...]
     paused: bool
+    mend: Mend = Mend.TIME  # class of the reason; Waiting has its root's, a third bug is FAILED
+    root: Ref | None = None  # what a Waiting waits for at the far end
+    gone: bool = False  # its manifest is gone and it is being taken down
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ A kind's folder holds
     driver.py    what is there, and one step of work: the only awaits
     cases.yaml   want, seen -> steps: the fixed point that is meant (run by tests/cases)
     __init__.py  `kind`: all of it as one record
+
+Kinds whose reality is a row in the registry share plan and driver: registration.py.
 """
 
 from __future__ import annotations

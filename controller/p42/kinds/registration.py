@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, TypeVar
 
+from p42.kinds.fields import KEY_PATTERN, Part
 from p42.model.kind import Want
 from p42.model.plan import Instant, Outcome, Plan
 from p42.model.ports import Keys, Registration, World
 from p42.model.refs import Ref
 from p42.model.status import Facts, Status, in_progress, reconciled
 
-SpecT = TypeVar("SpecT")
+SpecT = TypeVar("SpecT", bound=Part)
 KeyState = Literal["present", "missing", "locked"]
 
+_REFERENCE = re.compile(KEY_PATTERN)
 KEYS_AGAIN = 60.0  # s; nobody tells us when a variable's file or a keychain changes
 
 
@@ -64,18 +67,21 @@ class Shape(Generic[SpecT]):
 
     `facts` is what the row holds and others may see; never a secret. `keys` are the references that
     have to lead to something. `settled` goes into the manifest's status. `refuse` may find that the
-    spec cannot be served here.
+    spec cannot be served here. `lost` is the reason where a reference leads nowhere.
     """
 
     facts: Callable[[Want[SpecT]], Facts]
     keys: Callable[[SpecT], Iterable[str]] = lambda _: ()
     settled: Callable[[SpecT], Facts] = lambda _: {}
     refuse: Callable[[SpecT], Status | None] = lambda _: None
+    lost: Literal["KeyMissing", "Blocked"] = "KeyMissing"
 
     def registration(self, want: Want[SpecT]) -> Registration:
-        """The row that `want` asks for."""
+        """The row that `want` asks for. The digest covers the spec, its files and the facts."""
         facts = self.facts(want)
-        text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+        spec = want.spec.model_dump(mode="json", by_alias=True)
+        files = {name: hashlib.sha256(data).hexdigest() for name, data in want.files.items()}
+        text = json.dumps([spec, files, facts], sort_keys=True, separators=(",", ":"))
         return Registration(hashlib.sha256(text.encode()).hexdigest()[:16], facts)
 
     def plan(self, want: Want[SpecT] | None, seen: Seen, _now: Instant) -> Plan[Step]:
@@ -85,9 +91,7 @@ class Shape(Generic[SpecT]):
                 return Plan((), reconciled())
             return Plan((Deregister(),), Status("Unknown", "Deleting"))
         row = self.registration(want)
-        status = self.refuse(want.spec) or _about_keys(seen.keys) or reconciled(
-            facts=self.settled(want.spec)
-        )  # fmt: skip
+        status = self._status(want.spec, seen)
         again = KEYS_AGAIN if seen.keys else None
         if seen.row == row:
             return Plan((), status, again)
@@ -95,6 +99,13 @@ class Shape(Generic[SpecT]):
         if status.ready == "True":
             status = in_progress("to be registered")
         return Plan((step,), status, again)
+
+    def _status(self, spec: SpecT, seen: Seen) -> Status:
+        return (
+            self.refuse(spec)
+            or _about_keys(seen.keys, self.lost)
+            or reconciled(facts=self.settled(spec))
+        )
 
 
 def predict(seen: Seen, step: Step) -> Seen:
@@ -151,21 +162,22 @@ async def _states(keys: Keys, references: Iterable[str]) -> dict[str, KeyState]:
     return {reference: await keys.state(reference) for reference in references}
 
 
-def _about_keys(keys: Mapping[str, KeyState]) -> Status | None:
-    """The status that the first reference which leads nowhere asks for."""
-    for reference, state in keys.items():
+def _about_keys(keys: Mapping[str, KeyState], lost: str) -> Status | None:
+    """The status that the first reference which leads nowhere asks for. Names it, never a value."""
+    for reference, state in sorted(keys.items()):
         if state == "missing":
-            return Status("False", "KeyMissing", template=f"{reference} leads to no key")
+            return Status("False", lost, template=f"{reference} leads to nothing; set it there")
         if state == "locked":
-            return Status("False", "KeyLocked", template=f"the keychain of {reference} is locked")
+            text = f"{reference} is in a keychain that is locked; unlock it"
+            return Status("False", "KeyLocked", template=text)
     return None
 
 
-def references_in(value: Any) -> Iterable[str]:
-    """Every env:, keychain: and file: reference among the strings of a JSON value."""
+def references_in(value: Any) -> Iterator[str]:
+    """Every text of a JSON value that wholly is an env:, keychain: or file: reference."""
     match value:
         case str():
-            if value.startswith(("env:", "keychain:", "file:")):
+            if _REFERENCE.search(value) and "\n" not in value:
                 yield value
         case Mapping():
             for item in value.values():

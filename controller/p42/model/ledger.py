@@ -22,6 +22,8 @@ class Entry:
     generation: int
     created: Instant
     paused: bool = False  # `p42 pause`, kept over restarts
+    held: bool = False  # its deletion waits for --prune, kept over restarts
+    reached: str = ""  # digest last made real; kept only where `p42.dev/heal: warn` asks for it
 
 
 class Ledger(Protocol):

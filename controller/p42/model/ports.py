@@ -7,13 +7,16 @@ once, here at the border; nothing below sees an OSError.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from p42.model.diagnostic import Diagnostic
+from p42.model.look import FileLook, SourceLook
 from p42.model.plan import Instant, Outcome
 from p42.model.refs import Ref
+from p42.model.resource import Resource
 
 
 class Clock(Protocol):
@@ -59,8 +62,14 @@ class Files(Protocol):
     def remove(self, path: Path) -> None:
         """Unlink. Nothing there: no effect. Never a directory."""
 
-    def which(self, program: str) -> Path | None:
-        """The first executable of that name on the user's PATH."""
+    def set_aside(self, path: Path) -> None:
+        """Move what is at `path`, whatever it is, to `.p42/NAME.aside` beside it; loses nothing.
+
+        A name already taken there gets a number. Nothing there: no effect.
+        """
+
+    def which(self, program: str, *, skip: Path | None = None) -> Path | None:
+        """The first executable of that name on the user's PATH, not looking into `skip`."""
 
     def follow(self, directory: Path) -> AsyncIterator[frozenset[str]]:
         """Names in `directory` that may have changed, until closed. Hints: may lose or double."""
@@ -156,6 +165,49 @@ class Works(Protocol):
         """Drop a committed outcome, so that the work may run again."""
 
 
+class Sources(Protocol):
+    """The followed sources as the engine reads them. All but `watch` block: called in a thread,
+    one call at a time."""
+
+    def look(self, source: str) -> SourceLook:
+        """Walk the whole source: the truth. `source` is an absolute path, file or directory."""
+
+    def look_file(self, path: str, source: str) -> FileLook:
+        """Read one file of `source` again. Foreign if `source` would not have entered it."""
+
+    def expect(self, files: Iterable[tuple[str, str]]) -> None:
+        """At start: (path, source) of files that held manifests when the ledger was written.
+
+        One of them that does not parse now is broken, not foreign, whatever its bytes say.
+        """
+
+    def explained(self, source: str, files: Sequence[str]) -> frozenset[str]:
+        """Those of the missing `files` whose absence git explains: HEAD lacks them, and an
+        earlier HEAD (the reflog) had them. Nothing outside a work tree or with git locks."""
+
+    async def watch(
+        self,
+        sources: Callable[[], Sequence[str]],
+        wake: Callable[[frozenset[str] | None], None],
+    ) -> None:
+        """Hint at changed paths until cancelled; `wake(None)` = anything. Asks `sources` again
+        when the set may have changed. May lose, double and reorder."""
+
+
+class Rules(Protocol):
+    """The rules that only hold across documents, pure."""
+
+    def cross(self, resources: Sequence[Resource]) -> Mapping[Ref, tuple[Diagnostic, ...]]:
+        """Findings by the ref they break: cycles of needs, two defaults. Names are unique here."""
+
+
+class Statuses(Protocol):
+    """Where settled status goes: into the file, a sidecar, or nowhere."""
+
+    def put(self, resource: Resource, body: Mapping[str, Any] | None) -> None:
+        """Write `body` soon; the newest wins per document. None = take ours out. Never blocks."""
+
+
 class Absent:
     """In the place of a port that a kind did not declare. Any use is a bug of the kind."""
 
@@ -177,6 +229,7 @@ class World:
     works: Works = field(default_factory=Absent)
     # What verbs that belong to no kind work on; no kind declares it.
     engine: Any = field(default_factory=Absent)
+    house: Any = field(default_factory=Absent)
 
     def only(self, ports: frozenset[str]) -> World:
         """This world with nothing but home, clock and the named ports."""

@@ -27,6 +27,13 @@ class Door(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Last(Generic[Gives]):
+    """What a streaming verb yields last: the usual reply. Everything before it is progress."""
+
+    reply: Gives
+
+
+@dataclass(frozen=True, slots=True)
 class Verb(Generic[Takes, Gives]):
     """`do(world, request)` answers with `Gives`; with `streams`, with an iterator of them.
 
@@ -40,6 +47,6 @@ class Verb(Generic[Takes, Gives]):
     gives: type[Gives]
     effect: Effect
     doors: frozenset[Door]
-    do: Callable[[Any, Takes], Awaitable[Gives]] | Callable[[Any, Takes], AsyncIterator[Gives]]
+    do: Callable[[Any, Takes], Awaitable[Gives]] | Callable[[Any, Takes], AsyncIterator[Any]]
     streams: bool = False
     legacy: bool = False

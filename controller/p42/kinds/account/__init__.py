@@ -61,6 +61,7 @@ kind: Kind[Account, Seen, registration.Step] = Kind(
     nothing=Seen(),
     columns=(
         Column("PROVIDER", "spec.provider"),
+        Column("MODELS", "spec.models"),
         Column("DEFAULT", "spec.default"),
         Column("KEY", "spec.key", wide=True),
     ),

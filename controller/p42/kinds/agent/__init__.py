@@ -26,7 +26,6 @@ def _facts(want: Want[Agent]) -> Facts:
         "temperature": spec.temperature,
         "tools": list(spec.tools),
         "forge": spec.forge,
-        "digest": hashlib.sha256(spec.model_dump_json().encode()).hexdigest()[:16],
     }
 
 
@@ -35,6 +34,11 @@ def _needs(spec: Agent) -> Iterable[Ref]:
         yield Ref("Account", spec.account_ref)
     for tool in spec.tools:
         yield Ref("Integration", tool)
+
+
+def _executes(want: Want[Agent]) -> bytes:
+    process = want.spec.process
+    return process.model_dump_json().encode() if process is not None else b""
 
 
 shape: Shape[Agent] = Shape(facts=_facts)
@@ -48,7 +52,7 @@ kind: Kind[Agent, Seen, registration.Step] = Kind(
     predict=registration.predict,
     finish=registration.finish,
     needs=_needs,
-    executes=registration.nothing_runs,
+    executes=_executes,
     publish=registration.publish,
     driver=lambda world: Driver(world, shape),
     nothing=Seen(),
@@ -59,6 +63,5 @@ kind: Kind[Agent, Seen, registration.Step] = Kind(
         Column("TEMPERATURE", "spec.temperature", wide=True),
         Column("FORGE", "spec.forge", wide=True),
     ),
-    uses=frozenset({"registry", "keys"}),
-    volatile=frozenset({"keys"}),
+    uses=frozenset({"registry"}),
 )

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from p42.kinds.command.driver import Driver
-from p42.kinds.command.forge import language_of, source_of
-from p42.kinds.command.plan import executes, finish, plan, predict
+from p42.kinds.command.plan import executes, finish, plan, predict, told
 from p42.kinds.command.seen import Seen, Step
 from p42.kinds.command.spec import KIND, PLURAL, SHORT, Command
 from p42.model.kind import Column, Kind, Want
@@ -20,8 +19,7 @@ def _needs(spec: Command) -> Iterable[Ref]:
 
 
 def _publish(want: Want[Command], _seen: Seen) -> Facts:
-    source = source_of(want.spec, want.files) or b""
-    return {"language": language_of(want.spec, source), "description": want.spec.description or ""}
+    return {"language": told(want).language, "description": want.spec.description or ""}
 
 
 kind: Kind[Command, Seen, Step] = Kind(

@@ -1,7 +1,66 @@
-"""Language: what a command may be written in."""
+"""Language: what a command is written in: as declared, as its first line or its file's name says.
+
+A shebang is the script's own word and is honoured; `language` has to agree with it, and has to be
+given where the shebang names a program we do not know (`uv run --script` may be any language).
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Literal, NamedTuple
+
+from p42.kinds.command.spec import Command
 
 Language = Literal["bash", "python", "node"]
+
+INTERPRETERS: Mapping[Language, str] = {"bash": "bash", "python": "python3", "node": "node"}
+_ENDINGS: Mapping[str, Language] = {
+    ".sh": "bash", ".bash": "bash", ".py": "python",
+    ".js": "node", ".cjs": "node", ".mjs": "node",
+}  # fmt: skip
+# Programs by their name without a version. What POSIX shells share is all our checks use.
+_PROGRAMS: Mapping[str, Language] = {
+    "bash": "bash", "sh": "bash", "dash": "bash", "ksh": "bash", "zsh": "bash",
+    "python": "python", "pypy": "python", "node": "node", "nodejs": "node",
+}  # fmt: skip
+
+
+class Spoken(NamedTuple):
+    """The language of a script and the program that runs it; `fault` says why it cannot be told.
+
+    `program` is a name to look for on PATH; "" where the shebang has a path of its own.
+    """
+
+    language: Language
+    program: str
+    fault: str = ""
+
+
+def spoken(spec: Command, source: bytes) -> Spoken:
+    """What `source` is written in."""
+    named = shebang_program(source)
+    if not named:
+        ending = PurePath(spec.source_file or "").suffix.lower()
+        language = spec.language or _ENDINGS.get(ending, "bash")
+        return Spoken(language, INTERPRETERS[language])
+    known = _PROGRAMS.get(PurePath(named).name.rstrip("0123456789."))
+    program = "" if "/" in named else named
+    if known is None and spec.language is None:
+        fault = f"its first line names {named}; say in spec.language what that reads"
+        return Spoken("bash", program, fault)
+    if known is not None and spec.language not in (None, known):
+        fault = f"spec.language is {spec.language} and its first line names {named}"
+        return Spoken(known, program, f"{fault}; make them agree")
+    return Spoken(spec.language or known or "bash", program)
+
+
+def shebang_program(source: bytes) -> str:
+    """What the first line of a script has it run by: a path, or what `env` looks for; "" = none."""
+    if not source.startswith(b"#!"):
+        return ""
+    words = source.partition(b"\n")[0][2:].decode(errors="replace").split()
+    if words and PurePath(words[0]).name == "env":
+        # env [-S] [NAME=VALUE]... program
+        words = [word for word in words[1:] if word[0] != "-" and "=" not in word]
+    return words[0] if words else ""

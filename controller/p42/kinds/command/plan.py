@@ -1,4 +1,14 @@
-"""Plan of a Command: tests first, then the file; never over what is not ours. Pure."""
+"""Plan of a Command: tests first, then the file; never over what is not ours. Pure.
+
+    nothing there       [StartTests]  Claim  [PlaceInstaller]  WriteFile
+    edited, replaced    [SetAside]  WriteFile         a directory is kept, all else overwritten
+    mode changed        SetMode
+    not ours            Conflict; adopted:  SetAside  Claim  WriteFile
+    gone                RemoveFile  Unclaim           a file without our marker stays
+
+What was set aside and not claimed yet is simply absent after a crash; the other way round it would
+be taken for ours and lost.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +17,14 @@ from dataclasses import replace
 from functools import lru_cache
 
 from p42.kinds.command.forge import forge, marked_name, source_of
+from p42.kinds.command.language import Spoken, spoken
 from p42.kinds.command.seen import (
     MODE,
     Claim,
     PlaceInstaller,
     RemoveFile,
     Seen,
+    SetAside,
     SetMode,
     StartTests,
     Step,
@@ -25,8 +37,6 @@ from p42.model.plan import Instant, Outcome, Plan
 from p42.model.resource import Annotation
 from p42.model.status import Status, in_progress, reconciled
 
-TOOLS_AGAIN = 60.0  # s; nobody tells us when a program is installed
-
 _forge = lru_cache(maxsize=4096)(forge)  # by value: the same bytes for every look
 
 
@@ -36,15 +46,20 @@ def forged(want: Want[Command]) -> bytes | None:
     return None if source is None else _forge(want.ref.name, _bare(want.spec), source)
 
 
+def told(want: Want[Command]) -> Spoken:
+    """Language and interpreter."""
+    return spoken(want.spec, source_of(want.spec, want.files) or b"")
+
+
 def executes(want: Want[Command]) -> bytes:
     """What trust is about: the bytes that run, and the tests that run them."""
     data = forged(want) or (want.spec.prompt or "").encode()
-    return data + _tests(want.spec)
+    return data + b"".join(test.model_dump_json().encode() for test in want.spec.tests)
 
 
 def work_of(want: Want[Command]) -> str:
-    """The id of the test run for these bytes and tests; "" when no tests are declared."""
-    if not want.spec.tests:
+    """The id of the test run for these bytes and tests; "" when there is nothing to run."""
+    if not want.spec.tests or want.spec.prompt is not None:
         return ""
     return "tests-" + hashlib.sha256(executes(want)).hexdigest()[:24]
 
@@ -55,34 +70,43 @@ def plan(want: Want[Command] | None, seen: Seen, _now: Instant) -> Plan[Step]:
         return _gone(seen)
     data = forged(want)
     if data is None:
-        return Plan((), _prompt())
-    blocked = _in_the_way(want, seen) or _missing(want, seen)
+        return Plan((), _blocked("forging from a prompt is not there yet; give it a source"))
+    blocked = _in_the_way(want, seen) or _without(want, seen)
     if blocked is not None:
-        return Plan((), blocked, TOOLS_AGAIN)
-    return _steps(want, seen, data)
+        return Plan((), blocked)
+    if seen.trial == "failed":
+        return Plan((), _failed(seen))
+    if seen.trial == "running":
+        return Plan((), in_progress("tests are running"), in_flight=True)
+    steps = _steps(want, seen, data)
+    if steps:
+        doing = "tests are to be run" if seen.trial == "unknown" else "to be forged"
+        return Plan(steps, in_progress(doing))
+    return Plan((), _ready(want, seen))
 
 
 def predict(seen: Seen, step: Step) -> Seen:
     """What is there after `step`. ValueError for one that may not be done."""
     match step:
-        case Claim():
-            return replace(seen, claimed=True)
         case StartTests(work):
             return replace(seen, trial="running", work=work, verdict="")
+        case SetAside():
+            _legal(seen.form != "absent", "nothing is there to set aside")
+            return replace(seen, form="absent", mode=0, data=b"", marked=False)
+        case Claim():
+            _legal(not seen.foreign, "what is not ours is set aside first")
+            return replace(seen, claimed=True)
         case PlaceInstaller():
             return replace(seen, installer=True)
         case WriteFile(data):
-            if not seen.claimed or seen.form == "directory":
-                raise ValueError("the path is not ours")
-            name = marked_name(data)
-            return replace(seen, form="file", mode=MODE, data=data, marked=bool(name))
+            _legal(seen.claimed and seen.form != "directory", "the path is not ours")
+            marked = bool(marked_name(data))
+            return replace(seen, form="file", mode=MODE, data=data, marked=marked)
         case SetMode():
-            if seen.form != "file" or not seen.claimed:
-                raise ValueError("there is no file of ours")
+            _legal(seen.claimed and seen.form == "file", "there is no file of ours")
             return replace(seen, mode=MODE)
         case RemoveFile():
-            if seen.form != "file" or not seen.marked:
-                raise ValueError("only a file with our marker is removed")
+            _legal(seen.form == "file" and seen.marked, "only a file with our marker is removed")
             return replace(seen, form="absent", mode=0, data=b"", marked=False)
         case Unclaim():
             return replace(seen, claimed=False)
@@ -95,28 +119,26 @@ def finish(seen: Seen, outcome: Outcome) -> Seen:
     return replace(seen, trial="passed" if outcome.ok else "failed", verdict=outcome.detail)
 
 
-def _steps(want: Want[Command], seen: Seen, data: bytes) -> Plan[Step]:
-    if seen.trial == "failed":
-        return Plan((), _failed(seen))
-    if seen.trial == "running":
-        return Plan((), in_progress("tests are running"), in_flight=True)
+def _legal(holds: bool, why: str) -> None:
+    if not holds:
+        raise ValueError(why)
+
+
+def _steps(want: Want[Command], seen: Seen, data: bytes) -> tuple[Step, ...]:
+    if seen.trial == "unknown":
+        return (StartTests(seen.work, len(want.spec.tests)),)
     steps: list[Step] = []
-    foreign = seen.form != "absent" and not seen.ours
+    if seen.foreign or seen.form == "directory":
+        steps.append(SetAside(seen.form))
     if not seen.claimed:
-        steps.append(Claim(adopted=foreign))
+        steps.append(Claim(adopted=seen.foreign))
     if want.spec.dependencies and not seen.installer:
         steps.append(PlaceInstaller())
-    if seen.trial == "unknown":
-        steps.append(StartTests(work_of(want), len(want.spec.tests)))
-        return Plan(tuple(steps), in_progress("tests are to be run"))
-    if seen.form != "file" or seen.data != data:
-        why = "new" if seen.form == "absent" else "adopted" if foreign else "changed"
-        steps.append(WriteFile(data, why, keep=foreign))  # type: ignore[arg-type]
+    if seen.form != "file" or seen.foreign or seen.data != data:
+        steps.append(WriteFile(data, "new" if seen.form == "absent" else "changed"))
     elif seen.mode != MODE:
         steps.append(SetMode(seen.mode))
-    if steps:
-        return Plan(tuple(steps), in_progress("to be forged"))
-    return Plan((), _ready(want, seen), TOOLS_AGAIN if seen.missing else None)
+    return tuple(steps)
 
 
 def _gone(seen: Seen) -> Plan[Step]:
@@ -131,77 +153,63 @@ def _gone(seen: Seen) -> Plan[Step]:
 
 def _in_the_way(want: Want[Command], seen: Seen) -> Status | None:
     """Something that is not ours, or a name that already means something."""
-    adopted = want.annotations.get(Annotation.ADOPT) == "true"
-    name = want.ref.name
-    if seen.form in ("directory", "other"):
+    if seen.ours or want.annotations.get(Annotation.ADOPT) == "true":
+        return None
+    name, adopt = want.ref.name, f'the annotation {Annotation.ADOPT}: "true"'
+    if seen.form != "absent":
+        text = (
+            f"commands/{name} is there and p42 did not make it; move it away, or let it be "
+            f"replaced with {adopt} (a copy is kept)"
+        )
+        return Status("False", "Conflict", template=text)
+    if seen.rival:
+        meant = f"choose another name, or say that it is meant with {adopt}"
         return Status(
             "False", "Conflict",
-            template=f"commands/{name} is no plain file; move it out of the way",
-        )  # fmt: skip
-    if seen.form != "absent" and not seen.ours and not adopted:
-        return Status(
-            "False", "Conflict",
-            template=f"commands/{name} was not made by p42; move it, or adopt it with the "
-            f'annotation {Annotation.ADOPT}: "true" (a copy is kept)',
-        )  # fmt: skip
-    if seen.rival and not seen.ours and not adopted:
-        return Status(
-            "False", "Conflict",
-            message=f"{name} would hide {seen.rival}; choose another name, or say that it is "
-            f'meant with the annotation {Annotation.ADOPT}: "true"',
-            template=f"{name} would hide a program of that name",
+            message=f"{name} would hide {seen.rival}; {meant}",
+            template=f"{name} would hide a program of that name; {meant}",
         )  # fmt: skip
     return None
 
 
-def _missing(want: Want[Command], seen: Seen) -> Status | None:
-    """What cannot be worked without: the interpreter, and for tests the dependencies."""
+def _without(want: Want[Command], seen: Seen) -> Status | None:
+    """What it cannot be forged without: a known language, its interpreter, what the tests need."""
+    fault = told(want).fault
+    if fault:
+        return _blocked(fault)
     if seen.interpreter:
-        return Status(
-            "False", "Blocked",
-            template=f"{seen.interpreter} is not installed, and {want.ref.name} is written for it",
-        )  # fmt: skip
+        return _blocked(f"it is run by {seen.interpreter}, which is not installed; install it")
     if seen.missing and seen.trial == "unknown":
-        return Status(
-            "False", "Blocked",
-            template=f"its tests need {', '.join(seen.missing)}; install with: p42 deps --install",
-        )  # fmt: skip
+        return _blocked(f"its tests need {', '.join(seen.missing)}; `p42 deps --install`")
     return None
+
+
+def _blocked(text: str) -> Status:
+    return Status("False", "Blocked", template=text)
 
 
 def _ready(want: Want[Command], seen: Seen) -> Status:
     notes = []
     if seen.missing:
-        notes.append(f"needs {', '.join(seen.missing)}, not installed: p42 deps --install")
+        notes.append(f"needs {', '.join(seen.missing)}, not installed; `p42 deps --install`")
     if seen.rival:
         notes.append(f"hides {seen.rival}")
-    live = {"path": f"commands/{want.ref.name}"}
+    live = {"path": f"commands/{want.ref.name}", "missing": list(seen.missing)}
     return reconciled(message="; ".join(notes), live=live)
 
 
 def _failed(seen: Seen) -> Status:
-    old = "; the old version stays" if seen.form == "file" else ""
+    old = "; the old version stays" if seen.form == "file" and seen.ours else ""
     return Status(
         "False", "TestsFailed", message=f"{seen.verdict}{old}", template="its tests failed"
     )
 
 
-def _prompt() -> Status:
-    return Status(
-        "False", "Blocked",
-        template="this version of p42 cannot write a command from a prompt; give it a source",
-    )  # fmt: skip
-
-
 def _bare(spec: Command) -> Command:
-    """What the bytes depend on, as a key that can be hashed."""
-    return Command(
-        source_file=spec.source_file,
-        language=spec.language,
-        description=spec.description,
-        dependencies=spec.dependencies,
-    )
-
-
-def _tests(spec: Command) -> bytes:
-    return "\n".join(test.model_dump_json() for test in spec.tests).encode()
+    """What the bytes depend on, and no more: the key they are remembered by."""
+    return spec.model_copy(
+        update={
+            "source": None, "prompt": None, "agent_ref": None, "model": None,
+            "tests": (), "sandbox": None, "approve": "manual",
+        }
+    )  # fmt: skip

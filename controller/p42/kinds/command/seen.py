@@ -28,7 +28,7 @@ class Seen:
     rival: str = ""
     interpreter: str = ""  # the missing one; "" = it is there
     missing: tuple[str, ...] = ()  # dependencies that are not installed
-    installer: bool = True  # whether install-deps.sh is as it should be
+    installer: bool = True  # whether install-deps.sh is as it should be, or none of ours
     trial: Trial = "none"
     verdict: str = ""  # the first failure
     work: str = ""
@@ -38,17 +38,10 @@ class Seen:
         """Whether what stands there may be overwritten."""
         return self.claimed or self.marked
 
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Write down that the path is ours, before anything is put there."""
-
-    adopted: bool = False
-
     @property
-    def detail(self) -> str:
-        """What changes, for `diff`."""
-        return "adopt what stands there" if self.adopted else "claim the name"
+    def foreign(self) -> bool:
+        """Whether something stands there that p42 did not make."""
+        return self.form != "absent" and not self.ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +58,30 @@ class StartTests:
 
 
 @dataclass(frozen=True, slots=True)
+class SetAside:
+    """Move what stands at the path out of the way; it is kept."""
+
+    form: Form
+
+    @property
+    def detail(self) -> str:
+        """What changes, for `diff`."""
+        return f"the {self.form} that is there is kept in commands/.p42/"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Write down that the path is ours, before anything is put there."""
+
+    adopted: bool = False
+
+    @property
+    def detail(self) -> str:
+        """What changes, for `diff`."""
+        return "adopt the name" if self.adopted else "claim the name"
+
+
+@dataclass(frozen=True, slots=True)
 class PlaceInstaller:
     """Put `install-deps.sh` into the home."""
 
@@ -76,11 +93,10 @@ class PlaceInstaller:
 
 @dataclass(frozen=True, slots=True)
 class WriteFile:
-    """Put the forged bytes at the path, executable; `keep` what stands there aside first."""
+    """Put the forged bytes at the path, executable."""
 
     data: bytes
-    why: Literal["new", "changed", "adopted"]
-    keep: bool = False
+    why: Literal["new", "changed"]
 
     @property
     def detail(self) -> str:
@@ -120,4 +136,4 @@ class Unclaim:
         return "give the name back"
 
 
-Step = Claim | StartTests | PlaceInstaller | WriteFile | SetMode | RemoveFile | Unclaim
+Step = StartTests | SetAside | Claim | PlaceInstaller | WriteFile | SetMode | RemoveFile | Unclaim

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 from collections.abc import Iterable
 
 from p42.kinds import registration
@@ -18,7 +18,6 @@ def _facts(want: Want[Integration]) -> Facts:
     return {
         "type": spec.type,
         "actions": list(spec.actions),
-        "digest": hashlib.sha256(spec.model_dump_json().encode()).hexdigest()[:16],
     }
 
 
@@ -31,7 +30,13 @@ def _keys(spec: Integration) -> Iterable[str]:
     return references_in(spec.config)
 
 
-shape: Shape[Integration] = Shape(facts=_facts, keys=_keys)
+def _executes(want: Want[Integration]) -> bytes:
+    """The program of an MCP server, with all it is started with."""
+    config = want.spec.config
+    return json.dumps(config, sort_keys=True).encode() if "command" in config else b""
+
+
+shape: Shape[Integration] = Shape(facts=_facts, keys=_keys, lost="Blocked")
 
 kind: Kind[Integration, Seen, registration.Step] = Kind(
     name=KIND,
@@ -42,7 +47,7 @@ kind: Kind[Integration, Seen, registration.Step] = Kind(
     predict=registration.predict,
     finish=registration.finish,
     needs=_needs,
-    executes=registration.nothing_runs,
+    executes=_executes,
     publish=registration.publish,
     driver=lambda world: Driver(world, shape),
     nothing=Seen(),

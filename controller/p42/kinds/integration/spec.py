@@ -19,8 +19,8 @@ CRON_PATTERN = (
 ACTION_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
 
 
-def _rules() -> list[dict[str, Any]]:
-    configs = [
+def _rules() -> list[Any]:
+    configs: list[Any] = [
         when("type", (name,), {"properties": {"config": schema_of(config)}})
         for name, config in BY_TYPE
     ]

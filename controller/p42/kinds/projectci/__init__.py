@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 
 from p42.kinds import registration
@@ -18,8 +17,8 @@ def _facts(want: Want[ProjectCI]) -> Facts:
     return {
         "project": spec.project or want.ref.name,
         "agent": spec.agent_ref or "",
+        "account": spec.account_ref or "",
         "model": spec.model or "",
-        "digest": hashlib.sha256(spec.model_dump_json().encode()).hexdigest()[:16],
     }
 
 
@@ -30,7 +29,12 @@ def _needs(spec: ProjectCI) -> Iterable[Ref]:
         yield Ref("Account", spec.account_ref)
 
 
-shape: Shape[ProjectCI] = Shape(facts=_facts)
+def _settled(spec: ProjectCI) -> Facts:
+    """A port that was drawn is this machine's own and not in the file; one that is fixed is."""
+    return {"endpoint": "auto" if spec.port == "auto" else f"127.0.0.1:{spec.port}"}
+
+
+shape: Shape[ProjectCI] = Shape(facts=_facts, settled=_settled)
 
 kind: Kind[ProjectCI, Seen, registration.Step] = Kind(
     name=KIND,
@@ -51,6 +55,5 @@ kind: Kind[ProjectCI, Seen, registration.Step] = Kind(
         Column("PORT", "spec.port"),
         Column("ACTIVATION", "spec.activation", wide=True),
     ),
-    uses=frozenset({"registry", "keys"}),
-    volatile=frozenset({"keys"}),
+    uses=frozenset({"registry"}),
 )

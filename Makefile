@@ -1,0 +1,67 @@
+# p42, with a line for each verb. `make` alone lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup run stop test check fast format schemas docs docs-check bench clean
+
+BIN := .venv/bin
+P42 := $(BIN)/p42
+WORKERS ?= 2
+HOME ?= $(shell python3 -c 'import pathlib; print(pathlib.Path.home())')
+export HOME
+
+help: ## List these verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Set up .venv (every other verb does it when it is needed)
+	@.ci/setup
+
+run: setup ## Start p42, apply manifests/, show what became of it; p42 stays running
+	@$(P42) apply -f manifests/ || [ $$? -eq 2 ]
+	@$(P42) get status || [ $$? -eq 2 ]
+	@echo
+	@echo 'p42 runs in the background and keeps this true. Next:'
+	@echo '  export PATH="$$PWD/$(BIN):$${P42_HOME:-$$HOME/.port42}/commands:$$PATH"'
+	@echo '  git-haiku             a command that manifests/ declares'
+	@echo '  p42 get commands      what else there is'
+	@echo '  make stop             end it'
+
+stop: setup ## Stop p42
+	@$(P42) stop
+
+test: check ## Run the checks and every test
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m 'not serial'
+	$(BIN)/pytest -m serial || [ $$? -eq 5 ]
+
+fast: setup ## Run the tests that need no daemon
+	$(BIN)/pytest -n $(WORKERS) -x --ignore=tests/e2e --ignore=tests/house -m 'not serial'
+
+check: setup ## Lint, formatting, types, import contracts, stale schemas and docs, lengths
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m p42.manifest.schemas schemas --check
+	$(MAKE) --no-print-directory docs-check
+	$(BIN)/pytest tests/house/test_lengths.py
+
+format: setup ## Let ruff lay out the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+schemas: setup ## Write schemas/ from the specs of the kinds
+	$(BIN)/python -m p42.manifest.schemas schemas
+
+docs: setup ## Write the generated docs: cli, reasons, verbs
+	$(BIN)/python docs/pages.py
+
+docs-check: setup ## Check that generated docs are fresh and every named file is there
+	$(BIN)/python docs/pages.py --check
+	$(BIN)/pytest tests/house/test_docs.py
+
+bench: setup ## Measure, beside peers (takes minutes; nothing else should run)
+	$(BIN)/pip install --quiet -e '.[bench]'
+	$(BIN)/python -m tests.bench
+
+clean: ## Remove what can be made again: .venv and caches
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .bench
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

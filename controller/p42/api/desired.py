@@ -1,0 +1,162 @@
+"""Desired state: apply, diff, delete. They change the set of wishes; the loop makes them real."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping
+from pathlib import Path
+
+from p42.api.asking import asks
+from p42.api.house import engine_of, house_of
+from p42.api.keeping import keep, take_out
+from p42.api.shapes import Json, Results, Steps, diagnostics, gone, item_of, result_of, step_of
+from p42.api.waiting import code_of, settle, worst
+from p42.api.words import must_exist, ref_of
+from p42.engine.view import Applied, Row
+from p42.model.errors import Exit, InvalidInput
+from p42.model.ports import World
+from p42.model.refs import Ref
+from p42.model.verb import Last
+
+DEFAULT_TIMEOUT = 60.0  # s; CONTRACT: `apply --timeout 60s`
+
+
+@asks
+class Apply:
+    """`paths` absolute, none = what is followed; `stdin` is the text of manifests to keep here.
+
+    `timeout` in seconds, None = as long as it takes.
+    """
+
+    paths: tuple[str, ...] = ()
+    stdin: str | None = None
+    prune: bool = False
+    dry_run: bool = False
+    wait: bool = True
+    timeout: float | None = DEFAULT_TIMEOUT
+
+
+@asks
+class Diff:
+    """No paths = the followed sources."""
+
+    paths: tuple[str, ...] = ()
+    prune: bool = False
+
+
+@asks
+class Delete:
+    """Sources to forget (absolute `paths`), or single resources (`refs`, KIND/NAME)."""
+
+    paths: tuple[str, ...] = ()
+    refs: tuple[str, ...] = ()
+    wait: bool = True
+    timeout: float | None = DEFAULT_TIMEOUT
+
+
+async def apply(world: World, request: Apply) -> AsyncIterator[Json | Last[Results] | Last[Steps]]:
+    """Follow the paths, then wait until what they declare is settled."""
+    paths = _absolute(request.paths)
+    if request.dry_run:
+        yield Last(await diff(world, Diff(paths=paths, prune=request.prune)))
+        return
+    only = None
+    if request.stdin is not None:
+        only = await keep(world, request.stdin)
+        paths = (*paths, str(world.home / "manifests"))
+    engine = engine_of(world)
+    applied = await engine.follow(paths or engine.view().sources, prune=request.prune)
+    if only is not None and not request.paths:
+        applied = _narrowed(applied, only)
+    async for each in _outcome(world, applied, request):
+        yield each
+
+
+async def diff(world: World, request: Diff) -> Steps:
+    """What apply would do. Observes, never acts."""
+    engine = engine_of(world)
+    paths = _absolute(request.paths) or engine.view().sources
+    planned = await engine.plan(paths, prune=request.prune)
+    code = Exit.DIFFERS if planned else Exit.OK
+    return {"steps": [step_of(each) for each in planned], "code": code}
+
+
+async def delete(world: World, request: Delete) -> AsyncIterator[Json | Last[Results]]:
+    """Forget sources and remove what they declared, or remove single resources."""
+    if bool(request.paths) == bool(request.refs):
+        raise InvalidInput("delete takes KIND/NAME or -f PATH, one of the two")
+    if request.paths:
+        applied = await _forget(world, _absolute(request.paths))
+    else:
+        refs = [ref_of(house_of(world).kinds, text) for text in request.refs]
+        applied = await _release(world, refs)
+    async for each in _outcome(world, applied, request):
+        yield each
+
+
+async def _forget(world: World, paths: tuple[str, ...]) -> Applied:
+    engine = engine_of(world)
+    return _joined([await engine.forget(path) for path in paths])
+
+
+async def _release(world: World, refs: list[Ref]) -> Applied:
+    engine = engine_of(world)
+    rows = engine.view().rows
+    must_exist(refs, rows)
+    for ref in refs:  # all or none: look before the first file is touched
+        _must_be_ours(world, rows[ref])
+    applied = []
+    for ref in refs:
+        await take_out(world, rows[ref].resource.place)
+        applied.append(await engine.release(ref))
+    return _joined(applied)
+
+
+def _must_be_ours(world: World, row: Row) -> None:
+    place = row.resource.place
+    if not Path(place.file).is_relative_to(world.home / "manifests"):
+        raise InvalidInput(
+            f"{row.ref} is declared in {place}: take it out of that file and it goes, "
+            "or forget the whole source with: p42 delete -f PATH"
+        )
+
+
+async def _outcome(
+    world: World, applied: Applied, request: Apply | Delete
+) -> AsyncIterator[Json | Last[Results]]:
+    engine, refs = engine_of(world), frozenset(applied.results)
+    if request.wait:
+        async for change in settle(engine, refs, request.timeout):
+            yield item_of(change) if isinstance(change, Row) else gone(change)
+    rows = engine.view().rows
+    yield Last(_results(applied, rows, waited=request.wait))
+
+
+def _results(applied: Applied, rows: Mapping[Ref, Row], *, waited: bool) -> Results:
+    codes = [code_of(row) for ref in applied.results if waited and (row := rows.get(ref))]
+    codes += [Exit.INVALID] if applied.broken else []
+    codes += [Exit.DIFFERS] if applied.held else []
+    return {
+        "results": [
+            result_of(ref, result, rows.get(ref)) for ref, result in sorted(applied.results.items())
+        ],
+        "broken": diagnostics(applied.broken), "held": [str(ref) for ref in applied.held],
+        "code": worst(codes),
+    }  # fmt: skip
+
+
+def _joined(all_applied: list[Applied]) -> Applied:
+    results = {ref: result for each in all_applied for ref, result in each.results.items()}
+    broken = tuple(finding for each in all_applied for finding in each.broken)
+    return Applied(results, broken, tuple(ref for each in all_applied for ref in each.held))
+
+
+def _narrowed(applied: Applied, refs: Collection[Ref]) -> Applied:
+    results = {ref: result for ref, result in applied.results.items() if ref in refs}
+    return Applied(results, applied.broken, applied.held)
+
+
+def _absolute(paths: tuple[str, ...]) -> tuple[str, ...]:
+    for path in paths:
+        if not Path(path).is_absolute():
+            raise InvalidInput(f"{path!r} is no absolute path: the daemon has another directory")
+    return paths

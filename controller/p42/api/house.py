@@ -1,0 +1,69 @@
+"""House: what the daemon tells the verbs about itself, and the one thing they may ask of it: stop.
+
+It stands in `World.house`; `engine_of` and `house_of` give verbs both with their types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from p42.config.settings import Settings
+from p42.model.kind import AnyKind
+from p42.model.ports import World
+from p42.model.refs import Ref
+
+if TYPE_CHECKING:
+    from p42.engine.engine import Engine
+    from p42.manifest.kindbook import KindBook
+    from p42.stores.event import Event
+
+
+class Doors(Protocol):
+    """The TCP gateway, as far as verbs tell of it."""
+
+    @property
+    def port(self) -> int | None:
+        """The port it listens on; None = on none."""
+
+    @property
+    def note(self) -> str:
+        """What is not as asked, and how to mend it; "" = nothing."""
+
+
+class Events(Protocol):
+    """The reading side of the journal."""
+
+    def recent(self, ref: Ref | None, limit: int) -> Sequence[Event]:
+        """The last `limit` events of `ref` (None = of all), oldest first."""
+
+    def follow(self) -> AsyncIterator[Event]:
+        """Events as they are noted, until closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """`started` in the clock's monotonic seconds. `modes` tells how status reaches a directory."""
+
+    settings: Settings
+    kinds: Mapping[str, AnyKind]
+    book: KindBook
+    doors: Doors
+    events: Events
+    started: float
+    database_lost: bool
+    modes: Callable[[str], str]
+    stop: Callable[[], None]
+
+
+def engine_of(world: World) -> Engine:
+    """The engine, typed."""
+    engine: Engine = world.engine
+    return engine
+
+
+def house_of(world: World) -> House:
+    """The house, typed."""
+    house: House = world.house
+    return house

@@ -1,0 +1,95 @@
+"""Keeping: manifests that came without a file live as one file per document under the home."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from p42.api.documents import cut, file_name, without
+from p42.api.house import engine_of, house_of
+from p42.manifest.read import Reader
+from p42.model.diagnostic import Diagnostic
+from p42.model.errors import InvalidInput
+from p42.model.look import Broken
+from p42.model.ports import World
+from p42.model.refs import Ref
+from p42.model.resource import Place, Resource
+
+STDIN = "<stdin>"  # the file that diagnostics name
+PRIVATE = 0o600
+
+
+async def keep(world: World, text: str) -> tuple[Ref, ...]:
+    """Write each document of `text` to `manifests/applied/`; equal bytes are left alone.
+
+    InvalidInput, and nothing written, if one of them does not hold or is declared elsewhere.
+    """
+    resources = await _read(world, text)
+    documents = cut(text)
+    if not resources:
+        raise InvalidInput(f"{STDIN}: there are no manifests in it")
+    if len(documents) != len(resources):
+        raise InvalidInput(f"{STDIN}: separate documents by lines of --- and nothing else")
+    directory = world.home / "manifests" / "applied"
+    targets = [directory / file_name(resource.ref) for resource in resources]
+    for resource, target in zip(resources, targets, strict=True):
+        _must_be_free(world, resource.ref, target)
+    for document, target in zip(documents, targets, strict=True):
+        await asyncio.to_thread(_place, world, target, document.encode())
+    return tuple(resource.ref for resource in resources)
+
+
+async def take_out(world: World, place: Place) -> None:
+    """Remove one document from a file of the home; the file goes with its last."""
+    await asyncio.to_thread(_take_out, world, place)
+
+
+async def _read(world: World, text: str) -> list[Resource]:
+    draft = world.home / "run" / "stdin.yaml"
+    reader = Reader(house_of(world).book)  # the engine's own takes one call at a time
+
+    def look() -> Sequence[Resource | Broken]:
+        world.files.place(draft, text.encode(), mode=PRIVATE)
+        try:
+            return reader.look_file(str(draft), str(draft)).documents
+        finally:
+            world.files.remove(draft)
+
+    documents = await asyncio.to_thread(look)
+    found = [each for part in documents if isinstance(part, Broken) for each in part.diagnostics]
+    if found:
+        raise _refused(str(draft), found)
+    return [part for part in documents if isinstance(part, Resource)]
+
+
+def _refused(draft: str, found: list[Diagnostic]) -> InvalidInput:
+    named = [
+        replace(each, file=STDIN, message=each.message.replace(draft, STDIN)) for each in found
+    ]
+    return InvalidInput("nothing was applied: what came in does not hold", diagnostics=named)
+
+
+def _must_be_free(world: World, ref: Ref, target: Path) -> None:
+    row = engine_of(world).view().rows.get(ref)
+    if row is not None and not row.gone and row.resource.place.file != str(target):
+        raise InvalidInput(f"{ref} is declared in {row.resource.place}: change it there")
+
+
+def _place(world: World, target: Path, data: bytes) -> None:
+    there = world.files.look(target)
+    if there is None or there.data != data:
+        world.files.place(target, data, mode=PRIVATE)
+
+
+def _take_out(world: World, place: Place) -> None:
+    path = Path(place.file)
+    there = world.files.look(path)
+    if there is None:
+        return
+    text = there.data.decode()
+    if len(cut(text)) > 1:
+        world.files.place(path, without(text, place.document).encode(), mode=there.mode)
+    else:
+        world.files.remove(path)

@@ -1,0 +1,165 @@
+"""Shapes: the JSON forms of CONTRACT.md, made from the engine's values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, TypedDict
+
+from p42.engine.view import Planned, Row, View
+from p42.model.diagnostic import Diagnostic
+from p42.model.errors import Exit
+from p42.model.plan import Instant
+from p42.model.reasons import Mend
+from p42.model.refs import Ref
+from p42.model.resource import API_VERSION
+
+Json = dict[str, Any]
+
+
+class Coded(TypedDict, total=False):
+    """`code` is the exit code of CONTRACT.md; absent means 0."""
+
+    code: int
+
+
+class Listed(TypedDict):
+    """A list of OBJECT."""
+
+    apiVersion: str
+    kind: str
+    items: list[Json]
+
+
+class Items(Coded):
+    """Rows of one sort."""
+
+    items: list[Json]
+
+
+class Overview(Coded):
+    """`get status -o json`."""
+
+    inSync: bool
+    items: list[Json]
+    broken: list[Json]
+    held: list[str]
+
+
+class Results(Coded):
+    """What apply and delete did."""
+
+    results: list[Json]
+    broken: list[Json]
+    held: list[str]
+
+
+class Steps(Coded):
+    """What `diff` prints."""
+
+    steps: list[Json]
+
+
+class Table(TypedDict):
+    """Cells as text, for people. `empty` is said where there are no rows."""
+
+    columns: list[str]
+    rows: list[list[str]]
+    empty: str
+
+
+class Done(TypedDict):
+    """It was done to these."""
+
+    refs: list[str]
+
+
+def when(instant: Instant | None) -> str | None:
+    """RFC 3339, UTC, whole seconds."""
+    if instant is None:
+        return None
+    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def object_of(row: Row) -> Json:
+    """OBJECT: the document with its live status. Parts that are empty are left out of metadata."""
+    resource = row.resource
+    metadata: Json = {"name": row.ref.name}
+    if resource.labels:
+        metadata["labels"] = dict(resource.labels)
+    if resource.annotations:
+        metadata["annotations"] = dict(resource.annotations)
+    return {
+        "apiVersion": API_VERSION, "kind": row.ref.kind, "metadata": metadata,
+        "spec": dict(resource.spec), "status": status_of(row),
+    }  # fmt: skip
+
+
+def status_of(row: Row) -> Json:
+    """The live status: what the file would say, and times, counters and full messages."""
+    condition: Json = {"type": "Ready", "status": row.status.ready, "reason": row.status.reason}
+    if row.status.text:
+        condition["message"] = row.status.text
+    condition["lastTransitionTime"] = when(row.changed)
+    body: Json = {"observedSpec": row.observed, "conditions": [condition]}
+    body |= {**row.status.facts, **row.status.live}
+    body |= {"generation": row.generation, "created": when(row.created), "drift": row.drift}
+    if row.paused:
+        body["paused"] = True
+    if row.next_try is not None:
+        body |= {"attempts": row.attempts, "nextTry": when(row.next_try)}
+    return body
+
+
+def item_of(row: Row) -> Json:
+    """One line of `get status -o json`."""
+    return {
+        "kind": row.ref.kind, "name": row.ref.name, "ready": row.status.ready, "drift": row.drift,
+        "reason": row.status.reason, "message": row.status.text,
+        "file": row.resource.place.file, "line": row.resource.place.line,
+    }  # fmt: skip
+
+
+def result_of(ref: Ref, result: str, row: Row | None) -> Json:
+    """One line of `apply -o json`. A row that is gone is ready in its way: nothing is left."""
+    return {
+        "kind": ref.kind, "name": ref.name,
+        "result": "failed" if row is not None and row.mend is Mend.FAILED else result,
+        "ready": "False" if row is None else row.status.ready,
+        "reason": "" if row is None else row.status.reason,
+        "message": "" if row is None else row.status.text,
+    }  # fmt: skip
+
+
+def gone(ref: Ref) -> Json:
+    """What a stream says of one that is no more."""
+    return {"kind": ref.kind, "name": ref.name, "gone": True}
+
+
+def step_of(planned: Planned) -> Json:
+    """One line of `diff -o json`."""
+    return {
+        "kind": planned.ref.kind, "name": planned.ref.name,
+        "step": planned.step, "detail": planned.detail,
+    }  # fmt: skip
+
+
+def diagnostics(found: Iterable[Diagnostic]) -> list[Json]:
+    """DIAGNOSTIC, with what a terminal needs for the caret line beside it."""
+    return [{**each.as_json(), "excerpt": each.excerpt, "width": each.width} for each in found]
+
+
+def overview(view: View) -> Overview:
+    """All of it. Code 2 for drift, pending, not ready, broken or held."""
+    rows = [view.rows[ref] for ref in sorted(view.rows)]
+    in_sync = not view.broken and not view.held and all(is_in_sync(row) for row in rows)
+    return {
+        "inSync": in_sync, "items": [item_of(row) for row in rows],
+        "broken": diagnostics(view.broken), "held": [str(ref) for ref in view.held],
+        "code": Exit.OK if in_sync else Exit.DIFFERS,
+    }  # fmt: skip
+
+
+def is_in_sync(row: Row) -> bool:
+    """Ready, without drift, of the spec as it stands."""
+    return row.status.ready == "True" and not row.drift and not row.gone

@@ -1,0 +1,83 @@
+"""Describing: one resource as a page, and what needs what as a tree, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from p42.cli import outputs, terminal
+
+LABEL = 10  # columns of the longest label and its colon
+
+
+def text(answer: dict[str, Any]) -> str:
+    """The page of `p42 describe`."""
+    return "\n".join(_lines(answer))
+
+
+def _lines(answer: dict[str, Any]) -> Iterator[str]:
+    body = answer["object"]
+    condition = body["status"]["conditions"][0]
+    yield _field("Name", f"{body['kind'].lower()}/{body['metadata']['name']}")
+    yield _field("File", f"{answer['file']}:{answer['line']}")
+    for label in ("labels", "annotations"):
+        for key, value in body["metadata"].get(label, {}).items():
+            yield _field(label[:-1].capitalize(), f"{key}: {value}")
+    yield _field("Ready", f"{condition['status']} ({condition['reason']})")
+    if condition.get("message"):
+        yield _field("Why", condition["message"])
+    if answer.get("root"):
+        yield _field("Root cause", answer["root"].lower())
+    if answer.get("nextTry"):
+        yield _field("Next try", f"{answer['nextTry']} (after {answer['attempts']} failed)")
+    if answer.get("paused"):
+        yield _field("Paused", "yes; p42 resume ends it")
+    yield _field("Drift", "yes" if answer["drift"] else "no")
+    yield from _section("Steps", (f"{s['step']}: {s['detail']}" for s in answer["steps"]))
+    yield from _section("Needs", map(_brief, answer["needs"]))
+    yield from _section("Needed by", map(_brief, answer["neededBy"]))
+    yield from _section("Spec", outputs.as_yaml(body["spec"]).splitlines())
+    status = {key: value for key, value in body["status"].items() if key != "conditions"}
+    yield from _section("Status", outputs.as_yaml(status).splitlines())
+    yield from _section("Events", map(event, answer["events"]))
+
+
+def branches(items: Sequence[dict[str, Any]]) -> list[str]:
+    """The lines of `p42 tree`: each of `items` with what it needs below it."""
+    return [line for item in items for line in (_brief(item), *_below(item["needs"], ""))]
+
+
+def _below(items: Sequence[dict[str, Any]], prefix: str) -> list[str]:
+    lines: list[str] = []
+    for number, item in enumerate(items):
+        is_last = number == len(items) - 1
+        lines.append(f"{prefix}{'└─ ' if is_last else '├─ '}{_brief(item)}")
+        lines += _below(item["needs"], prefix + ("   " if is_last else "│  "))
+    return lines
+
+
+def event(item: dict[str, Any]) -> str:
+    """One event on one line."""
+    subject = f"{item['kind'].lower()}/{item['name']} " if item.get("kind") else ""
+    times = f" (x{item['count']})" if item.get("count", 1) > 1 else ""
+    mark = "! " if item.get("warning") else "  "
+    return f"{item['at']} {mark}{subject}{item['reason']}{times}: {terminal.plain(item['message'])}"
+
+
+def _brief(item: dict[str, Any]) -> str:
+    name = f"{item['kind'].lower()}/{item['name']}"
+    if item["ready"] == "True":
+        return f"{name} ready"
+    message = terminal.plain(item.get("message") or "")
+    return f"{name} {item['reason']}" + (f": {message}" if message else "")
+
+
+def _field(label: str, value: str) -> str:
+    return f"{label + ':':<{LABEL + 2}}{terminal.plain(value)}"
+
+
+def _section(title: str, lines: Any) -> Iterator[str]:
+    found = [f"  {terminal.plain(line)}" for line in lines]
+    if found:
+        yield f"{title}:"
+        yield from found

@@ -1,0 +1,169 @@
+"""Desired state: apply, diff, delete. The daemon does it; here it is asked, followed and told."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from p42.cli import outputs, params, terminal
+from p42.cli.home import home
+from p42.cli.progress import Progress
+from p42.client import link
+from p42.model.errors import Exit, InvalidInput
+
+STDIN = "-"
+Prune = Annotated[bool, typer.Option("--prune", help="Also do the deletions that are held.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Return before it is real.")]
+
+
+def apply(
+    file: params.Files = None,
+    timeout: params.Timeout = "60s",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the steps, do none.")] = False,
+    prune: Prune = False,
+    no_wait: NoWait = False,
+    output: params.TableOrJson = "table",
+) -> int:
+    """Make manifests real, and keep them so. `-f -` reads standard input.
+
+    Starts the daemon if none runs. Exit codes: 0 all is ready, 1 failed, 2 something waits for you,
+    3 invalid manifests, 4 the timeout ran out.
+    """
+    outputs.checked(output, outputs.TABLE_OR_JSON)
+    seconds = params.duration(timeout)
+    if not file and not prune:
+        raise params.Usage("apply needs -f PATH (a file, a directory, or - for standard input)")
+    if dry_run:
+        with _as_paths(file or ()) as paths:
+            _show_steps(_planned(paths, prune=prune), output)
+        return Exit.OK
+    named = file or ()
+    payload: dict[str, Any] = {
+        "paths": _paths(path for path in named if path != STDIN),
+        "prune": prune,
+        "wait": not no_wait,
+        "timeout": seconds,
+    }
+    if STDIN in named:
+        payload["stdin"] = sys.stdin.read()
+    return _followed("apply", payload, output)
+
+
+def diff(file: params.Files = None, prune: Prune = False,
+         output: params.TableOrJson = "table") -> int:  # fmt: skip
+    """Show what apply would do, step by step. Exit 0: nothing; 2: something.
+
+    Without -f: all that is followed. Observes and never acts; needs no daemon.
+    """
+    outputs.checked(output, outputs.TABLE_OR_JSON)
+    with _as_paths(file or ()) as paths:
+        steps = _planned(paths, prune=prune)
+    _show_steps(steps, output)
+    return Exit.DIFFERS if steps else Exit.OK
+
+
+def delete(
+    refs: params.Refs = None,
+    file: params.Files = None,
+    timeout: params.Timeout = "60s",
+    no_wait: NoWait = False,
+    output: params.TableOrJson = "table",
+) -> int:
+    """Forget a source and remove what it declared (-f PATH), or remove KIND/NAME.
+
+    KIND/NAME goes if p42 keeps its manifest; what a file of yours declares goes with that file.
+    """
+    outputs.checked(output, outputs.TABLE_OR_JSON)
+    if bool(refs) == bool(file):
+        raise params.Usage("delete takes either KIND/NAME... or -f PATH")
+    payload: dict[str, Any] = {"wait": not no_wait, "timeout": params.duration(timeout)}
+    if file:
+        payload["paths"] = [os.path.abspath(path) for path in file]  # noqa: PTH100 - may be gone
+    else:
+        payload["refs"] = [params.ref(ref) for ref in refs or ()]
+    return _followed("delete", payload, output)
+
+
+def _followed(verb: str, payload: dict[str, Any], output: str) -> int:
+    from p42.cli import spawning
+
+    spawning.ensure(home())
+    with Progress(sys.stderr, of_delete=verb == "delete") as progress:
+        answer = _final(link.stream(home(), verb, payload), progress)
+    code = int(answer.pop("code", 0))
+    for finding in answer.get("broken", ()):
+        progress.finding(finding)
+    if output == "json":
+        answer["broken"] = [outputs.diagnostic(finding) for finding in answer.get("broken", ())]
+        outputs.print_json(answer)
+    else:
+        progress.summary(answer, waited=bool(payload["wait"]), code=code)
+    return code
+
+
+def _final(parts: Iterator[dict[str, Any]], progress: Progress) -> dict[str, Any]:
+    answer: dict[str, Any] = {}
+    try:
+        for part in parts:
+            if "stream" in part:
+                progress.changed(part["stream"])
+            else:
+                answer = part["data"]
+    except KeyboardInterrupt:
+        terminal.notice("p42: no longer waiting; the daemon goes on. See: p42 get status")
+        raise
+    return answer
+
+
+def _planned(paths: Sequence[str], *, prune: bool) -> list[dict[str, Any]]:
+    """The steps as in CONTRACT, from the daemon if one runs, else worked out here."""
+    if link.is_up(home()):
+        answer = link.ask(home(), "diff", {"paths": list(paths), "prune": prune})
+    else:
+        from p42 import daemon
+
+        answer = daemon.offline_plan(Path(home()), paths, prune=prune)
+    steps: list[dict[str, Any]] = answer["steps"]
+    return steps
+
+
+def _show_steps(steps: list[dict[str, Any]], output: str) -> None:
+    if output == "json":
+        outputs.print_json({"steps": steps})
+        return
+    last = ""
+    for step in steps:
+        name = f"{step['kind'].lower()}/{step['name']}"
+        if name != last:
+            print(name)
+        print(f"  {step['step']}: {terminal.lines(step['detail'])}")
+        last = name
+    if not steps:
+        terminal.notice("no difference")
+
+
+@contextmanager
+def _as_paths(named: Sequence[str]) -> Iterator[list[str]]:
+    """Absolute paths; standard input as a file that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="p42-") as directory:
+        paths = _paths(path for path in named if path != STDIN)
+        if STDIN in named:
+            kept = Path(directory) / "stdin.yaml"
+            kept.write_text(sys.stdin.read())
+            paths.append(str(kept))
+        yield paths
+
+
+def _paths(named: Iterator[str]) -> list[str]:
+    paths = [os.path.abspath(path) for path in named]  # noqa: PTH100 - links stay as they are
+    for path in paths:
+        if not os.path.lexists(path):
+            raise InvalidInput(f"{path}: nothing is there")
+    return paths

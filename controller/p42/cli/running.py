@@ -1,0 +1,91 @@
+"""Running: serve in front, start, stop and restart in the background."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from p42.cli import params, processes, spawning
+from p42.cli.home import at, home
+from p42.client import link
+from p42.model.errors import Exit, InvalidInput, NoDaemon, TimedOut
+
+GRACE = 10.0  # s; a stop is clean within that
+ANSWER = 5.0  # s; a daemon that does not even say yes in that time gets a SIGTERM
+
+
+def serve(
+    file: params.Files = None,
+    gateway_port: Annotated[
+        str | None, typer.Option("--gateway-port", metavar="PORT", help="0 = any free one.")
+    ] = None,
+    http_port: Annotated[
+        str | None, typer.Option("--http-port", metavar="PORT", help="0 = any free one.")
+    ] = None,
+    log_level: Annotated[
+        str | None, typer.Option("--log-level", metavar="LEVEL", help="debug to error.")
+    ] = None,
+) -> int:
+    """Run the daemon in front, its log on stderr; Ctrl-C stops it. -f PATH follows a source."""
+    paths = [os.path.abspath(path) for path in file or ()]  # noqa: PTH100 - links stay
+    for path in paths:
+        if not os.path.lexists(path):
+            raise InvalidInput(f"{path}: nothing is there")
+    flags = {"gateway.port": gateway_port, "http.port": http_port, "log.level": log_level}
+    from p42 import daemon
+
+    return daemon.serve(Path(home()), paths, flags)
+
+
+def start() -> int:
+    """Start the daemon in the background, with the sources it had."""
+    if link.is_up(home()):
+        print(f"p42 runs already{_pid_text()}")
+        return Exit.OK
+    print(f"p42 started (pid {spawning.start(home())})")
+    return Exit.OK
+
+
+def stop() -> int:
+    """Stop the daemon, and wait until it is gone. What it made stays."""
+    pid = _stop()
+    print("p42 does not run" if pid is None else f"p42 stopped (pid {pid})")
+    return Exit.OK
+
+
+def restart() -> int:
+    """Stop and start; the sources are remembered."""
+    _stop()
+    print(f"p42 started (pid {spawning.start(home())})")
+    return Exit.OK
+
+
+def _stop() -> int | None:
+    """The pid that ended; None if none ran. TimedOut if it does not end."""
+    try:
+        pid = int(link.ask(home(), "stop", {}, timeout=ANSWER)["pid"])
+    except (NoDaemon, TimedOut):
+        found = processes.pid_in(_pid_file())
+        if found is None:
+            return None
+        pid = found
+        os.kill(pid, signal.SIGTERM)
+    if processes.has_ended(pid, within=GRACE):
+        return pid
+    raise TimedOut(
+        f"the daemon (pid {pid}) did not end within {GRACE:g} s; `p42 logs daemon` may say why, "
+        f"`kill -9 {pid}` ends it and loses nothing"
+    )
+
+
+def _pid_file() -> Path:
+    return Path(at("run", "p42.pid"))
+
+
+def _pid_text() -> str:
+    pid = processes.pid_in(_pid_file())
+    return f" (pid {pid})" if pid else ""

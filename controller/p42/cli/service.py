@@ -1,0 +1,56 @@
+"""Service: p42 at login, by systemd's user manager or by launchd."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from p42.cli import units
+from p42.cli.home import home
+from p42.client import link
+from p42.model.errors import Exit, P42Error
+
+app = typer.Typer(
+    help="Start p42 at login.", add_completion=False, no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)  # fmt: skip
+
+
+@app.command()
+def install(
+    show: Annotated[bool, typer.Option("--print", help="Print the unit, install nothing.")] = False,
+) -> int:
+    """Start p42 now and at every login. Once more changes nothing."""
+    unit = units.here(home())
+    if show:
+        print(unit.text, end="")
+        return Exit.OK
+    is_new = unit.write()
+    if not unit.is_running() and link.is_up(home()):
+        from p42.cli import running
+
+        running.stop()  # else the unit's daemon would find the home taken
+    unit.enable(is_new=is_new)
+    print(f"{unit.path} {'written' if is_new else 'is there'}; p42 runs, and starts at login")
+    if sys.platform.startswith("linux"):
+        print("To have it run while you are logged out as well: loginctl enable-linger")
+    return Exit.OK
+
+
+@app.command()
+def uninstall() -> int:
+    """Stop it and start it no more. Home and manifests stay."""
+    unit = units.here(home())
+    if not unit.path.exists():
+        print("no unit is installed")
+        return Exit.OK
+    try:
+        unit.disable()
+    except P42Error as error:
+        print(f"p42: {error}", file=sys.stderr)
+    unit.path.unlink()
+    unit.forget()
+    print(f"{unit.path} removed")
+    return Exit.OK

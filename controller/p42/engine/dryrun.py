@@ -1,0 +1,132 @@
+"""Dry run: the steps that an apply would take, by the same plans, without an act.
+
+Reality is observed once; from there on `predict` and `finish` play the acts. What a thing needs
+is played first, so its users plan with what it will publish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+from p42.engine.converge import Thing, look
+from p42.engine.desk import Desk
+from p42.engine.needs import Needs
+from p42.engine.records import deletion_of
+from p42.engine.view import Planned
+from p42.engine.wish import State, Wish
+from p42.model.errors import Blocked, Retry
+from p42.model.kind import Published
+from p42.model.plan import Outcome, name_of
+from p42.model.refs import Ref
+from p42.model.resource import Annotation
+
+ROUNDS = 10  # steps, work, steps on its result ...; the laws end far below
+
+ANY_WORK = Outcome(work="", ok=True, detail="dry run")  # "" = whatever is in flight
+
+
+class DryRun:
+    """Plays on a desk of its own: catalog, specs and needs are copies that may be spoilt."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._needs = Needs()
+
+    async def steps(self, chosen: Collection[Ref]) -> tuple[Planned, ...]:
+        """Steps for `chosen`: users go before what they use, then come up after it."""
+        wishes = self._desk.catalog.wishes
+        up = self._learn_needs(ref for ref in chosen if ref in wishes)
+        planned: list[Planned] = []
+        down = [ref for ref in wishes if wishes[ref].state is State.GONE and ref in chosen]
+        for ref in reversed(list(_in_order(sorted(down), self._desk.needs))):
+            planned += await self._down(wishes[ref])
+        for ref in _in_order(sorted(up), self._needs):
+            steps = await self._up(wishes[ref])
+            planned += steps if ref in chosen else []
+        return tuple(planned)
+
+    def _learn_needs(self, refs: Iterable[Ref]) -> set[Ref]:
+        """`refs` that shall be there, and all that they need."""
+        desk, found, open_ = self._desk, set[Ref](), list(refs)
+        while open_:
+            ref = open_.pop()
+            wish = desk.catalog.wishes.get(ref)
+            if ref in found or wish is None or wish.state is State.GONE:
+                continue
+            if ref.kind in desk.kinds:
+                found.add(ref)
+                needs = desk.specs.typed(wish.resource).needs
+                self._needs.set(ref, needs)
+                open_ += needs
+        return found
+
+    async def _up(self, wish: Wish) -> list[Planned]:
+        """Play one wish. A thing that would wait, is paused or only told about takes no step."""
+        desk, ref = self._desk, wish.resource.ref
+        published = self._needs.published(ref)
+        if published is None:
+            return []
+        want = desk.specs.want(wish.resource, published)
+        kind = desk.kinds[ref.kind]
+        try:
+            found = await look(Thing(ref, kind, desk.drivers[ref.kind], want), desk.clock.now)
+        except (Retry, Blocked):
+            return []  # an apply would get no further either, and says why
+        seen, plan, steps = found.seen, found.plan, list[Planned]()
+        if self._only_watched(wish):
+            if plan.status.ready == "True":
+                self._needs.publish(ref, Published(kind.publish(want, seen)))
+            return []
+        for _ in range(ROUNDS):
+            if not plan.steps and not plan.in_flight:
+                break
+            for step in plan.steps:
+                steps.append(Planned(ref, name_of(step), step.detail))
+                seen = kind.predict(seen, step)
+            if not plan.steps:
+                seen = kind.finish(seen, ANY_WORK)
+            plan = kind.plan(want, seen, desk.clock.now())
+        if plan.status.ready == "True":
+            self._needs.publish(ref, Published(kind.publish(want, seen)))
+        return steps
+
+    async def _down(self, wish: Wish) -> list[Planned]:
+        desk, ref = self._desk, wish.resource.ref
+        entry = desk.records.get(ref)
+        if entry is None or entry.paused or deletion_of(wish.resource) == "retain":
+            return []
+        kind = desk.kinds.get(ref.kind)
+        if kind is None:
+            return []
+        try:
+            found = await look(Thing(ref, kind, desk.drivers[ref.kind], None), desk.clock.now)
+        except (Retry, Blocked):
+            return []
+        return [Planned(ref, name_of(step), step.detail) for step in found.plan.steps]
+
+    def _only_watched(self, wish: Wish) -> bool:
+        records, resource = self._desk.records, wish.resource
+        entry = records.get(resource.ref)
+        warns = resource.annotations.get(Annotation.HEAL) == "warn"
+        told = warns and entry is not None and entry.reached == resource.digest
+        return records.paused(wish) or told
+
+
+def _in_order(refs: Collection[Ref], needs: Needs) -> Iterator[Ref]:
+    """Every name after those it needs. Knots are cut at the first name of them."""
+    done: set[Ref] = set()
+    members = frozenset(refs)
+    for ref in refs:
+        stack = [(ref, iter(needs.of(ref)))]
+        if ref in done:
+            continue
+        done.add(ref)
+        while stack:
+            top, rest = stack[-1]
+            need = next((n for n in rest if n not in done and n in members), None)
+            if need is None:
+                stack.pop()
+                yield top
+            else:
+                done.add(need)
+                stack.append((need, iter(needs.of(need))))

@@ -1,0 +1,180 @@
+"""Engine: the loop, put together. Files and reality in; acts, standings and status out.
+
+    sources -> feed -> catalog -> queue -> workers -> reconcile -> converge (observe . plan . act)
+                ^                   ^                    |
+             triggers: watchers, timers, dependants      +-> board, journal, ledger, statuses
+
+Start-up order is nesting: ledger, first survey, then workers and watchers; shut-down is being
+cancelled. What a cancelled run leaves behind is what a crash leaves: whole steps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from random import Random
+
+from p42.engine.backoff import Backoff
+from p42.engine.bugs import caught
+from p42.engine.catalog import Catalog
+from p42.engine.desk import Desk
+from p42.engine.feed import Feed
+from p42.engine.queue import Priority
+from p42.engine.reconcile import Reconciler
+from p42.engine.records import Records
+from p42.engine.requests import Requests
+from p42.engine.rows import row_of, view_of
+from p42.engine.specs import Specs
+from p42.engine.triggers import Triggers
+from p42.engine.view import Applied, Planned, Row, View
+from p42.engine.wish import State, Wish
+from p42.engine.workers import WORKERS, work
+from p42.model.errors import InvalidInput
+from p42.model.kind import AnyKind
+from p42.model.ledger import Ledger
+from p42.model.ports import Rules, Sources, Statuses, World
+from p42.model.refs import Ref
+
+
+class Engine:
+    """One per home. Of one event loop: none of it is for threads."""
+
+    def __init__(
+        self,
+        *,
+        kinds: Mapping[str, AnyKind],
+        world: World,
+        ledger: Ledger,
+        sources: Sources,
+        rules: Rules,
+        statuses: Statuses,
+        defaults: Mapping[str, str] | None = None,
+        random: Callable[[], float] | None = None,
+    ) -> None:
+        """`defaults`: kind -> name from the configuration (`defaults.account`), where no manifest
+        says `default: true`. `random`: [0, 1), for jitter. Nothing runs before `run`."""
+        fallback = defaults or {}
+        dice = random or Random().random  # noqa: S311 - jitter, no secret
+        specs = Specs(kinds, fallback=fallback)
+        catalog = Catalog(executes=specs.executes, cross=rules.cross, keep_all=ledger.lost)
+        self._desk = Desk(
+            kinds=kinds,
+            drivers={name: kind.driver(world.only(kind.uses)) for name, kind in kinds.items()},
+            clock=world.clock,
+            journal=world.journal,
+            statuses=statuses,
+            records=Records(ledger, world.clock),
+            catalog=catalog,
+            specs=specs,
+            backoff=Backoff(dice),
+        )
+        self._restore(sources)
+        self._feed = Feed(catalog, sources, changed=self._desk.wish_changed)
+        self._triggers = Triggers(self._desk, self._feed, sources, random=dice)
+        self._requests = Requests(
+            self._desk, self._feed, cross=rules.cross, specs=Specs(kinds, fallback=fallback)
+        )
+        self._reconciler = Reconciler(self._desk)
+
+    async def run(self) -> None:
+        """Make it so, and keep it so, until cancelled."""
+        with caught("looking at the sources for the first time") as result:
+            await self._feed.survey()
+        if result.error is not None:
+            self._feed.hint(None)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._feed.run())
+                group.create_task(self._triggers.run())
+                for _ in range(WORKERS):
+                    group.create_task(self._worker())
+        finally:
+            self._desk.queue.close()
+
+    async def follow(self, paths: Sequence[str], *, prune: bool = False) -> Applied:
+        """`apply`: from now on what stands in `paths` (absolute) is wished for.
+
+        A source not yet followed with one error: InvalidInput with the diagnostics, and nothing
+        was applied. In a followed one files stand alone; what is broken is told. Waits for second
+        looks at what is missing, a few seconds, not for anything to become real: see `settle`.
+        """
+        return await self._requests.follow(paths, prune=prune)
+
+    async def forget(self, path: str) -> Applied:
+        """`delete -f`: stop following a source. InvalidInput, naming the source, if it is none."""
+        return await self._requests.forget(path)
+
+    async def release(self, ref: Ref) -> Applied:
+        """`delete KIND/NAME`, its document being removed: gone without a second look.
+
+        InvalidInput with its place if it still stands somewhere, or if there is no such wish.
+        """
+        return await self._requests.release(ref)
+
+    async def plan(self, paths: Sequence[str], *, prune: bool = False) -> tuple[Planned, ...]:
+        """`diff`: the steps that `follow` would lead to; () paths = all that is followed.
+
+        Observes, never acts, follows nothing; needs no `run`.
+        """
+        return await self._requests.plan(paths, prune=prune)
+
+    def view(self) -> View:
+        """Everything at this moment."""
+        return view_of(self._desk)
+
+    def row(self, ref: Ref) -> Row | None:
+        """One name at this moment; None = there is no such wish."""
+        return row_of(self._desk, ref)
+
+    def changes(self) -> AsyncIterator[Row | Ref]:
+        """From this call on: each changed row, the newest only; a Ref = that one is gone."""
+        return self._rows(self._desk.board.changes())
+
+    async def settle(self, refs: Collection[Ref] | None = None) -> None:
+        """Until none of `refs` (None = all, whatever they will be) is on its way any more."""
+        await self._feed.surveyed.wait()  # before that, nobody knows what there is
+        await self._desk.board.wait(
+            lambda: self._desk.catalog.wishes if refs is None else refs, self._desk.busy
+        )
+
+    def nudge(self, ref: Ref) -> None:
+        """`p42 reconcile`: try now, back-off reset; mends once what `heal: warn` only tells."""
+        self._wished(ref)
+        self._desk.forced.add(ref)
+        self._desk.queue.add(ref, Priority.USER)
+
+    def wake(self, ref: Ref | None) -> None:
+        """A hint that reality changed at `ref`, None = anywhere (work ended, a key was set)."""
+        self._triggers.wake(ref)
+
+    async def pause(self, ref: Ref, *, on: bool) -> None:
+        """`p42 pause` and `resume`: watched, not changed; kept over restarts."""
+        wish = self._wished(ref)
+        await self._desk.records.pause(wish, self._desk.needs.of(ref), on=on)
+        self._desk.queue.add(ref, Priority.USER)
+        self._desk.board.touch([ref])
+
+    def _wished(self, ref: Ref) -> Wish:
+        wish = self._desk.catalog.wishes.get(ref)
+        if wish is None:
+            raise InvalidInput(f"{ref} is not declared; `p42 get all` lists what is")
+        return wish
+
+    def _restore(self, sources: Sources) -> None:
+        desk = self._desk
+        entries = desk.records.all()
+        desk.catalog.restore(entries, desk.records.ledger.sources())
+        for entry in entries:
+            desk.needs.set(entry.ref, entry.needs)
+        homes = {(e.resource.place.file, desk.catalog.wishes[e.ref].source) for e in entries}
+        sources.expect(sorted(homes))
+        desk.specs.choose(entry.resource for entry in entries)
+        gone = [ref for ref, wish in desk.catalog.wishes.items() if wish.state is State.GONE]
+        desk.wish_changed(gone)
+
+    async def _worker(self) -> None:
+        await work(self._desk.queue, self._desk.board, self._reconciler.reconcile)
+
+    async def _rows(self, refs: AsyncIterator[Ref]) -> AsyncIterator[Row | Ref]:
+        async for ref in refs:
+            yield row_of(self._desk, ref) or ref

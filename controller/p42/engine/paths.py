@@ -1,0 +1,8 @@
+"""Paths as text: which lies in which. Sources are absolute and normalised before they get here."""
+
+from __future__ import annotations
+
+
+def lies_in(path: str, source: str) -> bool:
+    """Whether `path` is `source` or below it."""
+    return path == source or path.startswith(source.rstrip("/") + "/")

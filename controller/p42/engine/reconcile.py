@@ -1,0 +1,214 @@
+"""Reconcile: one pass over one name, from its wish to its standing.
+
+Everything that is the engine's and never a plan's is decided here: paused, waiting, heal: warn,
+the ledger before the first act, back-off, and what of the outcome others get to know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from p42.engine.bugs import caught
+from p42.engine.converge import Found, Thing, converge, look
+from p42.engine.desk import Desk
+from p42.engine.herald import Herald, News
+from p42.engine.needs import root_cause
+from p42.engine.outcome import checked, mend_after, status_of
+from p42.engine.queue import Priority
+from p42.engine.specs import Typed
+from p42.engine.teardown import Teardown
+from p42.engine.view import Planned
+from p42.engine.wish import State, Wish
+from p42.model.errors import Blocked, Retry
+from p42.model.kind import Published, Want
+from p42.model.plan import Instant, name_of
+from p42.model.reasons import Mend
+from p42.model.refs import Ref
+from p42.model.resource import Annotation
+from p42.model.status import Status, in_progress
+
+
+class Reconciler:
+    """Called with one name at a time by each worker, never twice at once with the same."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._herald = Herald(desk)
+        self._teardown = Teardown(desk, self._herald)
+        # What a name was blocked on. Our own failed act may wake us: that must not be a loop.
+        self._tried: dict[Ref, Any] = {}
+        self._blocked: dict[Ref, Any] = {}
+
+    async def reconcile(self, ref: Ref, priority: Priority) -> None:
+        """One pass. Raises nothing but cancellation."""
+        desk = self._desk
+        wish = desk.catalog.wishes.get(ref)
+        if wish is None:
+            return
+        now = asyncio.get_running_loop().time()
+        if priority is Priority.USER:
+            desk.backoff.reset(ref)
+        elif left := desk.backoff.left(ref, now):
+            desk.queue.add_after(ref, left, Priority.HEAL)
+            return
+        self._tried.pop(ref, None)
+        with caught(f"reconciling {ref}") as result:
+            if wish.state is State.GONE:
+                await self._teardown.take_down(wish)
+            else:
+                await self._uphold(wish, priority)
+        if result.error is not None:
+            self._failed(wish, result.error)
+
+    async def _uphold(self, wish: Wish, priority: Priority) -> None:
+        desk, resource, ref = self._desk, wish.resource, wish.resource.ref
+        if ref.kind not in desk.kinds:
+            raise Blocked(f"this p42 knows no kind {ref.kind}")
+        typed = desk.specs.typed(resource)
+        desk.needs.set(ref, typed.needs)
+        published = desk.needs.published(ref)
+        if published is None:
+            self._waits(wish, typed)
+            return
+        want = desk.specs.want(resource, published)
+        thing = Thing(ref, desk.kinds[ref.kind], desk.drivers[ref.kind], want)
+        found = await look(thing, desk.clock.now)
+        if hold := self._hands_off(wish, found):
+            self._conclude(wish, typed, thing, found, hold)
+            return
+        before = self._tried[ref] = (
+            typed.digest,
+            published,
+            found.plan.steps,
+            _still(thing, found),
+        )
+        if priority is Priority.HEAL and found.plan.steps and self._blocked.get(ref) == before:
+            return
+        found = await self._make_so(wish, typed, thing, found)
+        self._blocked.pop(ref, None)
+        desk.backoff.reset(ref)
+        self._conclude(wish, typed, thing, found, None)
+        if _warns(wish) and found.plan.status.ready == "True":
+            await desk.records.reached(ref, typed.digest)
+
+    async def _make_so(self, wish: Wish, typed: Typed, thing: Thing, found: Found) -> Found:
+        desk, ref = self._desk, thing.ref
+        begun = found.drift or found.plan.status.ready == "True"
+        if begun or desk.records.get(ref) is not None:
+            await desk.records.record(wish, typed.needs)
+        if not found.plan.steps:
+            return found
+        steps = _planned(ref, found)
+        status = in_progress(steps[0].detail)
+        self._herald.post(ref, News(status, Mend.TIME, typed.digest, steps, drift=True))
+        desk.forced.discard(ref)
+        return await converge(
+            thing, found, desk.clock.now,
+            did=lambda step: desk.journal.note(ref, name_of(step), step.detail),
+        )  # fmt: skip
+
+    def _waits(self, wish: Wish, typed: Typed) -> None:
+        """A need publishes nothing. What is already there is left alone."""
+        desk, ref = self._desk, wish.resource.ref
+        if desk.records.paused(wish):
+            news = News(Status("Unknown", "Paused"), Mend.USER, typed.digest)
+        else:
+            cause = root_cause(ref, desk.needs, self._standing)
+            why = desk.board.get(cause.ref).status.text
+            message = f"{cause} ({why})" if why else str(cause)
+            status = Status("False", "Waiting", message=message, template=str(cause))
+            news = News(status, cause.mend, typed.digest, cause=cause)
+        self._herald.publish(ref, None)
+        self._herald.post(ref, news)
+
+    def _standing(self, ref: Ref) -> tuple[Status, Mend] | None:
+        if ref not in self._desk.catalog.wishes:
+            return None
+        standing = self._desk.board.get(ref)
+        return standing.status, standing.mend
+
+    def _hands_off(self, wish: Wish, found: Found) -> Status | None:
+        """The status of a thing that is watched and not changed; None = it may be changed."""
+        desk, ref = self._desk, wish.resource.ref
+        if desk.records.paused(wish):
+            return Status("Unknown", "Paused", facts=found.plan.status.facts)
+        entry = desk.records.get(ref)
+        once = entry is not None and entry.reached == wish.resource.digest
+        if _warns(wish) and once and found.plan.steps and ref not in desk.forced:
+            message = f"needs {name_of(found.plan.steps[0])}: {found.plan.steps[0].detail}"
+            return Status("False", "Drifted", message=message, facts=found.plan.status.facts)
+        return None
+
+    def _conclude(
+        self, wish: Wish, typed: Typed, thing: Thing, found: Found, hold: Status | None
+    ) -> None:
+        """Tell what the pass came to. `hold`: why nothing was done about it."""
+        desk, ref = self._desk, thing.ref
+        ready = checked(found.plan.status, in_sync=not found.drift).ready == "True"
+        facts = _publish(thing, found) if ready else None
+        self._herald.publish(ref, facts)
+        status = self._overlaid(ref, hold or found.plan.status)
+        self._herald.post(ref, News(
+            status, mend_after(status, 0), typed.digest, _planned(ref, found), drift=found.drift
+        ))  # fmt: skip
+        if found.plan.again is not None:
+            desk.queue.add_after(ref, found.plan.again, Priority.HEAL)
+
+    def _overlaid(self, ref: Ref, status: Status) -> Status:
+        """What the files say of a thing that is itself well."""
+        wish = self._desk.catalog.wishes.get(ref)
+        if wish is None or status.ready != "True":
+            return status
+        if wish.state is State.HELD:
+            message = f"gone from {wish.source} with too much else; `p42 apply --prune` if meant"
+            return Status("False", "Held", message=message)
+        if wish.state in (State.BROKEN, State.DUPLICATE) and wish.findings:
+            first = wish.findings[0]
+            message = f"{first.file}:{first.line}:{first.column}: {first.message}"
+            return Status("False", "Invalid", message=f"{message}; the last good one runs on")
+        return status
+
+    def _failed(self, wish: Wish, error: Exception) -> None:
+        desk, ref = self._desk, wish.resource.ref
+        next_try: Instant | None = None
+        if isinstance(error, Blocked):
+            if ref in self._tried:
+                self._blocked[ref] = self._tried[ref]
+        else:
+            after = error.after if isinstance(error, Retry) else None
+            now = asyncio.get_running_loop().time()
+            delay = desk.backoff.failed(ref, now, after=after)
+            desk.queue.add_after(ref, delay, Priority.HEAL)
+            next_try = Instant(desk.clock.now() + delay)
+        if not isinstance(error, Retry):  # what passes by itself does not make others wait
+            self._herald.publish(ref, None)
+        old, status = desk.board.get(ref), status_of(error, ref)
+        self._herald.post(ref, News(
+            status, mend_after(status, desk.backoff.attempts(ref)), wish.resource.digest,
+            old.steps, drift=old.drift, next_try=next_try,
+        ))  # fmt: skip
+
+
+def _warns(wish: Wish) -> bool:
+    return wish.resource.annotations.get(Annotation.HEAL) == "warn"
+
+
+def _planned(ref: Ref, found: Found) -> tuple[Planned, ...]:
+    return tuple(Planned(ref, name_of(step), step.detail) for step in found.plan.steps)
+
+
+def _publish(thing: Thing, found: Found) -> Published:
+    want: Want[Any] | None = thing.want
+    assert want is not None  # noqa: S101 - only things that shall be there publish
+    return Published(thing.kind.publish(want, found.seen))
+
+
+def _still(thing: Thing, found: Found) -> Any:
+    """What was seen, without what changes by itself."""
+    seen = found.seen
+    if not is_dataclass(seen):
+        return seen
+    kept = (f.name for f in fields(seen) if f.name not in thing.kind.volatile)
+    return tuple(getattr(seen, name) for name in kept)

@@ -1,0 +1,1 @@
+"""Doors that speak the Port 42 protocol: the TCP gateway and the control socket."""

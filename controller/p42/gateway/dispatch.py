@@ -1,0 +1,68 @@
+"""Dispatch: one request to its verb and back to reply lines. Where a door meets the table."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from p42.api import asking
+from p42.api.shapes import diagnostics
+from p42.api.verbs import VERBS, AnyVerb
+from p42.engine.bugs import caught
+from p42.model.errors import Exit, InvalidInput, P42Error
+from p42.model.ports import World
+from p42.model.verb import Door, Last
+from p42.wire.port42 import Request, failure, part, success
+
+Send = Callable[[bytes], Awaitable[None]]  # waits while the client reads too slowly
+BUG = "this is a bug in p42; `p42 logs daemon` has the traceback, please report it"
+
+
+class Dispatch:
+    """The verbs of one door. `world` carries engine and house."""
+
+    def __init__(self, world: World, door: Door, verbs: Mapping[str, AnyVerb] = VERBS) -> None:
+        self._world = world
+        self._verbs = {name: verb for name, verb in verbs.items() if door in verb.doors}
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The verbs this door carries."""
+        return frozenset(self._verbs)
+
+    async def answer(self, request: Request, send: Send) -> None:
+        """Do it; the last line sent is the reply. A bug of a verb is told as one and logged."""
+        with caught(f"answering {request.type!r}") as result:
+            await send(await self._do(request, send))
+        if isinstance(result.error, P42Error):
+            await send(refusal(request.id, result.error))
+        elif result.error is not None:
+            await send(failure(request.id, BUG, {"code": Exit.FAILED}))
+
+    async def _do(self, request: Request, send: Send) -> bytes:
+        verb = self._verbs.get(request.type)
+        if verb is None:
+            return failure(request.id, f"Unknown request type: {request.type}")
+        asked = asking.read(verb, request.payload)
+        if not verb.streams:
+            return success(request.id, await verb.do(self._world, asked))  # type: ignore[misc]
+        return await self._stream(verb, asked, request, send)
+
+    async def _stream(self, verb: AnyVerb, asked: Any, request: Request, send: Send) -> bytes:
+        parts: Any = verb.do(self._world, asked)
+        async with aclosing(parts):
+            async for each in parts:
+                if isinstance(each, Last):
+                    return success(request.id, each.reply)
+                if request.stream:
+                    await send(part(request.id, each))
+        raise AssertionError(f"verb {verb.name} ended without a Last")
+
+
+def refusal(name: str, error: P42Error) -> bytes:
+    """An error that is the caller's, or the world's: its sentence, its code, its places."""
+    further: dict[str, Any] = {"code": error.code}
+    if isinstance(error, InvalidInput) and error.diagnostics:
+        further["diagnostics"] = diagnostics(error.diagnostics)
+    return failure(name, str(error), further)

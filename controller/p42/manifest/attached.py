@@ -1,0 +1,102 @@
+"""Attached: the files a spec names (`sourceFile`, `personaFile`), read with their manifest.
+
+Named relative to the manifest, inside the source directory: whoever may change a file of the source
+may change what runs, and nobody else.
+"""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from p42.manifest import disk
+from p42.manifest.disk import Signature
+from p42.manifest.finding import Finding
+from p42.manifest.kindbook import KindEntry, Marked
+from p42.manifest.parse import Document, Path, locate, show
+from p42.manifest.sentences import shown
+
+SIZE_LIMIT = 1 << 20  # bytes; a script, not a program
+
+
+class Attached(NamedTuple):
+    """`files` by the name the spec uses; `signatures` by absolute path, None = not there."""
+
+    files: Mapping[str, bytes]
+    signatures: Mapping[str, Signature | None]
+    findings: tuple[Finding, ...]
+    busy: bool = False
+    fresh: bool = False
+
+
+NOTHING = Attached({}, {}, ())
+
+
+def attach(
+    document: Document, value: Any, entry: KindEntry, *, manifest: str, root: str, leased: bool
+) -> Attached:
+    """Read what the document names. `manifest` and `root` (its source) are absolute paths."""
+    named = [found for marked in entry.files for found in picked(value, marked)]
+    if not named:
+        return NOTHING
+    files: dict[str, bytes] = {}
+    signatures: dict[str, Signature | None] = {}
+    findings = []
+    busy = fresh = False
+    for path, name in named:
+        target = os.path.normpath(os.path.join(os.path.dirname(manifest), name))  # noqa: PTH118, PTH120
+        flaw = _outside(name, target, root)
+        if flaw is None:
+            reading = disk.read(target, limit=SIZE_LIMIT, leased=leased)
+            signatures[target] = reading.signature
+            busy, fresh = busy or reading.state == "busy", fresh or reading.fresh
+            files[name] = reading.data
+            flaw = _flaw(name, reading)
+        if flaw is not None:
+            findings.append(_finding(document, path, *flaw))
+    return Attached(files, signatures, tuple(findings), busy, fresh)
+
+
+def picked(value: Any, marked: Marked, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Path and value of every string that `marked` leads to."""
+    if not marked:
+        if isinstance(value, str):
+            yield path, value
+        return
+    part, rest = marked[0], marked[1:]
+    if part == "*":
+        items = enumerate(value) if isinstance(value, list) else ()
+        pairs = value.items() if isinstance(value, dict) else items
+        for key, child in pairs:
+            yield from picked(child, rest, (*path, key))
+    elif isinstance(value, dict) and part in value:
+        yield from picked(value[part], rest, (*path, part))
+
+
+def _outside(name: str, target: str, root: str) -> tuple[str, str, str] | None:
+    inside = not os.path.isabs(name) and _lies_in(target, root)  # noqa: PTH117
+    if inside and _lies_in(os.path.realpath(target), os.path.realpath(root)):
+        return None
+    return ("file-outside", f"{shown(name)} lies outside of the source directory",
+            "name a file beside the manifest or below")  # fmt: skip
+
+
+def _lies_in(path: str, root: str) -> bool:
+    return path.startswith(root.rstrip("/") + "/")
+
+
+def _flaw(name: str, reading: disk.Reading) -> tuple[str, str, str] | None:
+    if reading.state == "missing":
+        return "file-missing", f"{shown(name)} is not there", "paths are relative to the manifest"
+    if reading.state == "unreadable":
+        return "file-unreadable", f"{shown(name)} cannot be read: {reading.why}", ""
+    if reading.state == "large":
+        return "too-large", f"{shown(name)} is larger than {SIZE_LIMIT:,} bytes", ""
+    return None
+
+
+def _finding(document: Document, path: Path, code: str, message: str, hint: str) -> Finding:
+    _, node = locate(document.node, path)
+    at, end = node.start_mark.index, node.end_mark.index
+    return Finding(at, end, code, message, show(path), hint)

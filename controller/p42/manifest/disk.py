@@ -1,0 +1,143 @@
+"""Disk: one file read whole, or the knowledge that somebody is writing it.
+
+A half-written save is not read. Guarantees: bytes come back only if nobody held the file open for
+writing while it was read (a read lease succeeded), or, where there are no leases (not Linux, not
+our file, a network file system), if it had not changed for 30 ms; and if size, time and inode are
+equal before and after, and the path still leads to the same file.
+
+A lease holds a writer back until it is released, so it is held for the read alone. When a writer
+comes meanwhile the kernel sends a signal, by default SIGIO, which kills; SIGURG is asked for
+instead, whose default is to do nothing. fcntl(2), "Leases".
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import signal
+import stat
+import time
+from typing import Literal, NamedTuple
+
+STABLE = 0.03  # s; editors that truncate and write are done within a few ms
+RACY = 50_000_000  # ns; coarser than any file clock in use: such a file may change unseen
+
+Signature = tuple[int, int, int, int]  # inode, size, mtime and ctime in ns
+
+_WORDS = {
+    errno.EACCES: "no permission to read it",
+    errno.EPERM: "no permission to read it",
+    errno.ELOOP: "its symbolic links go round in a circle",
+    errno.EISDIR: "it is a directory",
+    errno.EMFILE: "too many open files; raise `ulimit -n`",
+    errno.ENFILE: "too many open files on this machine",
+    errno.EIO: "the disk reports an input/output error",
+    errno.ENAMETOOLONG: "its name is too long",
+}
+
+
+class Reading(NamedTuple):
+    """`large`: over the limit; `data` is its beginning. `why` is for a person, when unreadable.
+
+    `fresh`: changed so lately that the signature may not tell the next change.
+    """
+
+    state: Literal["read", "missing", "unreadable", "busy", "large"]
+    data: bytes = b""
+    signature: Signature | None = None
+    why: str = ""
+    fresh: bool = False
+
+
+def signature_of(found: os.stat_result) -> Signature:
+    """What differs when a file was written, replaced or given other permissions."""
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def signature_at(path: str) -> Signature | None:
+    """The signature of what `path` leads to; None if nothing can be told."""
+    try:
+        return signature_of(os.stat(path))  # noqa: PTH116 - Path costs ten times the call
+    except (OSError, ValueError):
+        return None
+
+
+def why(error: OSError) -> str:
+    """`error` in words for a person."""
+    return _WORDS.get(error.errno or 0, error.strerror or str(error)).lower()
+
+
+def read(path: str, *, limit: int, leased: bool = True) -> Reading:
+    """The file at `path`. Without `leased` as it is now: for who looks only once."""
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY  # a FIFO must not stop us
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        gone = error.errno in (errno.ENOENT, errno.ENOTDIR)
+        return Reading("missing" if gone else "unreadable", why=why(error))
+    except ValueError:
+        return Reading("unreadable", why="its name is no file name")
+    try:
+        return _read(descriptor, path, limit, leased=leased)
+    except OSError as error:
+        return Reading("unreadable", why=why(error))
+    finally:
+        os.close(descriptor)
+
+
+def _read(descriptor: int, path: str, limit: int, *, leased: bool) -> Reading:
+    before = os.fstat(descriptor)
+    if not stat.S_ISREG(before.st_mode):
+        is_dir = stat.S_ISDIR(before.st_mode)
+        return Reading("unreadable", why="it is a directory" if is_dir else "it is no plain file")
+    lease = _lease(descriptor) if leased else "none"
+    if lease == "refused":
+        return Reading("busy")
+    try:
+        if lease == "unsupported":
+            _wait_until_stable(before)
+        data = _all(descriptor, min(before.st_size, limit) + 1)
+        broken = lease == "held" and fcntl.fcntl(descriptor, fcntl.F_GETLEASE) != fcntl.F_RDLCK
+        after = os.fstat(descriptor)
+    finally:
+        if lease == "held":
+            fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    signature = signature_of(after)
+    if leased and (broken or signature[:3] != signature_of(before)[:3] or _moved(path, after)):
+        return Reading("busy")
+    fresh = time.time_ns() - max(after.st_mtime_ns, after.st_ctime_ns) < RACY
+    return Reading("large" if len(data) > limit else "read", data, signature, fresh=fresh)
+
+
+def _all(descriptor: int, count: int) -> bytes:
+    parts = []
+    while count > 0 and (part := os.read(descriptor, count)):
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
+
+
+def _lease(descriptor: int) -> Literal["held", "refused", "unsupported"]:
+    if not hasattr(fcntl, "F_SETLEASE"):
+        return "unsupported"
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except OSError as error:
+        return "refused" if error.errno in (errno.EAGAIN, errno.EBUSY) else "unsupported"
+    return "held"
+
+
+def _wait_until_stable(found: os.stat_result) -> None:
+    age = time.time() - found.st_mtime
+    if 0 <= age < STABLE:  # a time in the future says nothing, and must not hold us up
+        time.sleep(STABLE - age)
+
+
+def _moved(path: str, found: os.stat_result) -> bool:
+    try:
+        now = os.stat(path)  # noqa: PTH116 - see signature_at
+    except OSError:
+        return True
+    return (now.st_dev, now.st_ino) != (found.st_dev, found.st_ino)

@@ -1,0 +1,198 @@
+"""Read: followed sources as looks, again and again, reading only what changed.
+
+What did not change costs one stat(2), and one for each file its specs name, and comes back as the
+same object. Whatever cannot be trusted to have been seen to its end (just written, unreadable) is
+read again at the next look.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from p42.manifest import disk, git, prescan
+from p42.manifest.attached import NOTHING
+from p42.manifest.check import Checker
+from p42.manifest.discover import Problem, Walker
+from p42.manifest.disk import Signature, signature_at, signature_of
+from p42.manifest.engines import EngineName
+from p42.manifest.finding import Finding, diagnose
+from p42.manifest.kindbook import KindBook
+from p42.manifest.reading import Origin, Reading, whole
+from p42.manifest.watch import Watch
+from p42.model.look import Broken, FileLook, SourceLook
+from p42.model.resource import Place
+
+
+class _Known(NamedTuple):
+    look: FileLook
+    signature: Signature | None  # None: to be read again whatever stat says
+    attached: Mapping[str, Signature | None]
+
+
+class Reader:
+    """Reads sources. One call at a time, but for `watch`, which runs beside them."""
+
+    def __init__(self, book: KindBook, *, engine: EngineName = "auto") -> None:
+        self._reading = Reading(book, Checker(engine))
+        self._walker = Walker()
+        self._known: dict[tuple[str, str], _Known] = {}  # by source and path
+        self._directories: dict[str, list[str]] = {}  # by source: what its last walk entered
+
+    def look(self, source: str) -> SourceLook:
+        """Walk the whole source. `source` is an absolute path of a file or directory."""
+        if not os.path.isdir(source):  # noqa: PTH112
+            look = self.look_file(source, source)
+            self._forget_others(source, {source})
+            gone = look.state in ("missing", "unreadable")
+            return SourceLook(source, () if gone else (look,), _reason(look) if gone else "")
+        try:
+            walk = self._walker.walk(source)
+        except OSError as error:
+            return SourceLook(source, (), disk.why(error))
+        self._directories[source] = walk.directories
+        looks = [self._looked(path, source, signature_of(found)) for path, found in walk.files]
+        self._forget_others(source, {look.path for look in looks})
+        shown = [look for look in looks if look.state not in ("foreign", "missing")]
+        return SourceLook(source, (*shown, *(_problem(problem) for problem in walk.problems)))
+
+    def look_file(self, path: str, source: str) -> FileLook:
+        """Read one file of `source` again. Foreign if `source` would not have entered it."""
+        if not self._walker.would_enter(source, path):
+            self._known.pop((source, path), None)
+            return FileLook(path, "foreign")
+        return self._looked(path, source, signature_at(path))
+
+    def expect(self, files: Iterable[tuple[str, str]]) -> None:
+        """At start: (path, source) of files that held manifests when the ledger was written."""
+        for path, source in files:
+            before = FileLook(path, "read")
+            self._known.setdefault((source, path), _Known(before, None, {}))
+
+    def explained(self, source: str, files: Sequence[str]) -> frozenset[str]:
+        """Those of the missing `files` whose absence git explains."""
+        return git.explained(source, files)
+
+    async def watch(
+        self,
+        sources: Callable[[], Sequence[str]],
+        wake: Callable[[frozenset[str] | None], None],
+    ) -> None:
+        """Hint at changed paths until cancelled; `wake(None)` = anything."""
+        await Watch(self._watched, self._meant).run(sources, wake)
+
+    def _looked(self, path: str, source: str, signature: Signature | None) -> FileLook:
+        known = self._known.get((source, path))
+        if known is None or signature is None or known.signature != signature:
+            return self._read(path, source, known)
+        if all(signature_at(name) == was for name, was in known.attached.items()):
+            return known.look
+        return self._read(path, source, known)
+
+    def _read(self, path: str, source: str, known: _Known | None) -> FileLook:
+        was_ours = known is not None and known.look.state in ("read", "busy", "unreadable")
+        read = disk.read(path, limit=prescan.SIZE_LIMIT)
+        named = path == source
+        if read.state == "missing":
+            self._known.pop((source, path), None)
+            return FileLook(path, "missing")
+        if read.state in ("busy", "unreadable"):
+            kept = known.look if was_ours and known is not None else FileLook(path, "foreign")
+            self._known[source, path] = _Known(kept, None, {})
+            if read.state == "busy":
+                return FileLook(path, "busy")
+            return _unreadable(path, "unreadable", f"cannot be read: {read.why}")
+        certain = named or was_ours
+        if not certain and not self._reading.may_be_ours(read.data):
+            return self._keep(source, FileLook(path, "foreign"), read, NOTHING.signatures)
+        if read.state == "large":
+            size = read.signature[1] if read.signature is not None else len(read.data)
+            flaw = whole((prescan.too_large(size),), path, "")
+            look = FileLook(path, "read", (flaw,), read.data)
+            return self._keep(source, look, read, NOTHING.signatures)
+        return self._understood(path, source, read, certain=certain)
+
+    def _understood(self, path: str, source: str, read: disk.Reading, *, certain: bool) -> FileLook:
+        root = os.path.dirname(path) if path == source else source  # noqa: PTH120
+        shown = _encodable(path)
+        content = self._reading.read(read.data, Origin(shown, root, named=path == source))
+        if content.busy:
+            return FileLook(path, "busy")
+        documents = content.documents
+        if shown != path and documents:
+            flaw = Finding(0, 1, "file-name", "its name is not UTF-8", suggestion="rename it")
+            documents = (whole((flaw,), shown, ""),)
+        ours = content.ours and (certain or self._reading.speaks_of_us(read.data, content))
+        if ours or certain:
+            look = FileLook(path, "read", documents, read.data, content.empty)
+        else:
+            look = FileLook(path, "foreign", empty=content.empty)
+        fresh = read._replace(fresh=read.fresh or content.fresh)
+        return self._keep(source, look, fresh, content.attached)
+
+    def _keep(
+        self,
+        source: str,
+        look: FileLook,
+        read: disk.Reading,
+        attached: Mapping[str, Signature | None],
+    ) -> FileLook:
+        key = (source, look.path)
+        old = self._known.get(key)
+        if old is not None and old.look == look:
+            look = old.look  # the same object, so that nobody compares it again
+        self._known[key] = _Known(look, None if read.fresh else read.signature, attached)
+        return look
+
+    def _forget_others(self, source: str, kept: set[str]) -> None:
+        gone = [key for key in self._known if key[0] == source and key[1] not in kept]
+        for key in gone:
+            del self._known[key]
+
+    def _watched(self, source: str) -> frozenset[str]:
+        """The directories whose entries matter to `source`."""
+        attached = {
+            os.path.dirname(name)  # noqa: PTH120
+            for (other, _), known in list(self._known.items())
+            if other == source
+            for name in known.attached
+        }
+        if not os.path.isdir(source):  # noqa: PTH112
+            return frozenset({os.path.dirname(source), *attached})  # noqa: PTH120
+        return frozenset({source, *self._directories.get(source, ()), *attached})
+
+    def _meant(self, path: str, sources: Sequence[str]) -> frozenset[str]:
+        """The manifests that a change of `path` is about; none for other people's files."""
+        users = {key[1] for key, known in list(self._known.items()) if path in known.attached}
+        if any(path == source or self._is_candidate(path, source) for source in sources):
+            users.add(path)
+        return frozenset(users)
+
+    def _is_candidate(self, path: str, source: str) -> bool:
+        if not path.startswith(source.rstrip("/") + "/"):
+            return False
+        return path.endswith((".yaml", ".yml", ".json"))
+
+
+def _unreadable(path: str, code: str, message: str) -> FileLook:
+    shown = _encodable(path)
+    finding = diagnose(Finding(0, 1, code, message), shown, "")
+    return FileLook(path, "unreadable", (Broken(Place(shown, 0, 1), None, (finding,)),))
+
+
+def _problem(problem: Problem) -> FileLook:
+    return _unreadable(*problem)
+
+
+def _reason(look: FileLook) -> str:
+    if look.state == "missing":
+        return "no such file or directory"
+    documents = look.documents
+    first = documents[0] if documents else None
+    return first.diagnostics[0].message if isinstance(first, Broken) else "cannot be read"
+
+
+def _encodable(path: str) -> str:
+    """`path` with what is not UTF-8 replaced: what leaves this room can be stored and printed."""
+    return os.fsencode(path).decode("utf-8", "replace")

@@ -1,0 +1,113 @@
+"""Obstacles: signs beside a file that somebody is at work on it, and a write would get in the way.
+
+An editor's swap or lock file, unless the editor that left it is gone; git in the middle of
+something; conflict markers. Each is waited out.
+"""
+# ruff: noqa: PTH - paths are strings here: these are system calls
+
+from __future__ import annotations
+
+import os
+import re
+
+# What git keeps while it is between two states; while bisecting, `git status` should stay clean.
+_GIT_AT_WORK = {
+    "index.lock": "git is at work", "rebase-merge": "a rebase is under way",
+    "rebase-apply": "a rebase is under way", "MERGE_HEAD": "a merge is under way",
+    "CHERRY_PICK_HEAD": "a cherry-pick is under way", "REVERT_HEAD": "a revert is under way",
+    "BISECT_LOG": "a bisect is under way",
+}  # fmt: skip
+_MARKERS = re.compile(rb"^(?:<{7}|>{7}) ", re.MULTILINE)
+# vim's block zero, which nano's lock files imitate: the process id at 24, the host at 68.
+_SWAP_ID, _SWAP_PID, _SWAP_HOST = b"b0", slice(24, 28), slice(68, 108)
+_EMACS_LOCK = re.compile(r".*@(?P<host>[^@]+)\.(?P<pid>[0-9]+)(?::[0-9]+)?\Z")
+
+
+def editor_at(path: str) -> str:
+    """Why an editor seems to have the file at `path` open, for a person; "" if none does."""
+    directory, name = os.path.split(path)
+    for swap in (f".{name}.swp", f".{name}.swo"):
+        if _open_swap(f"{directory}/{swap}"):
+            return f"an editor has it open ({swap})"
+    lock = f".#{name}"
+    if _live_emacs(f"{directory}/{lock}"):
+        return f"an editor has changes to it ({lock})"
+    for trace in ("4913", f"{name}___jb_tmp___", f"{name}___jb_old___"):
+        if os.path.lexists(f"{directory}/{trace}"):
+            return f"an editor is saving ({trace})"
+    return ""
+
+
+def git_at(directory: str) -> str:
+    """What git is in the middle of where `directory` (absolute) lies; "" if nothing."""
+    found = _git_directory(directory)
+    if found:
+        for name, meaning in _GIT_AT_WORK.items():
+            if os.path.lexists(f"{found}/{name}"):
+                return f"{meaning} ({name})"
+    return ""
+
+
+def has_conflict(data: bytes) -> bool:
+    """Whether `data` holds conflict markers as git leaves them."""
+    return _MARKERS.search(data) is not None
+
+
+def _git_directory(directory: str) -> str:
+    while True:
+        candidate = f"{directory.rstrip('/')}/.git"
+        if os.path.isdir(candidate):
+            return candidate
+        if os.path.isfile(candidate):  # a linked work tree, or a submodule
+            return _pointed(candidate, directory)
+        parent = os.path.dirname(directory)
+        if parent == directory:
+            return ""
+        directory = parent
+
+
+def _pointed(file: str, directory: str) -> str:
+    try:
+        with open(file, encoding="utf-8") as found:
+            text = found.read(4096)
+    except (OSError, UnicodeDecodeError):
+        return ""
+    key, _, value = text.partition(":")
+    return os.path.join(directory, value.strip()) if key == "gitdir" else ""
+
+
+def _open_swap(path: str) -> bool:
+    try:
+        with open(path, "rb") as found:
+            head = found.read(_SWAP_HOST.stop)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    if not head.startswith(_SWAP_ID) or len(head) < _SWAP_HOST.stop:
+        return True  # being written, or somebody else's: believed
+    host = head[_SWAP_HOST].split(b"\0")[0].decode("utf-8", "replace")
+    return _alive(host, int.from_bytes(head[_SWAP_PID], "little"))
+
+
+def _live_emacs(path: str) -> bool:
+    try:
+        match = _EMACS_LOCK.match(os.readlink(path))
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return match is None or _alive(match["host"], int(match["pid"]))
+
+
+def _alive(host: str, process: int) -> bool:
+    """Whether the process may be alive; nothing is known of another host's."""
+    if host != os.uname().nodename or not 0 < process < 2**31:
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

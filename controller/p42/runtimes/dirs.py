@@ -1,0 +1,61 @@
+"""Dir: a directory, opened so that nothing between the root and it can be a symbolic link.
+
+Whoever can swap a directory for a link could send our writes anywhere; names are therefore
+looked up one by one from the root's descriptor (openat(2) with O_NOFOLLOW), never as one path.
+What lies outside the root (a program, a user's file) is reached as the system reaches it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+@contextlib.contextmanager
+def opened(root: Path, directory: Path, *, make: bool = False) -> Iterator[int]:
+    """A descriptor of `directory`. `make` creates what is missing, 0700. Raises OSError."""
+    inside = directory.is_relative_to(root)
+    number = _top(root if inside else directory, make=make)
+    try:
+        for part in directory.relative_to(root).parts if inside else ():
+            below = child(number, part, make=make)
+            os.close(number)
+            number = below
+        yield number
+    finally:
+        os.close(number)
+
+
+def child(above: int, name: str, *, make: bool) -> int:
+    """A descriptor of the directory `name` in `above`, which may not be a link."""
+    try:
+        return _below(above, name)
+    except FileNotFoundError:
+        if not make:
+            raise
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(name, 0o700, dir_fd=above)
+    return _below(above, name)
+
+
+def names(number: int) -> list[str]:
+    """What stands in the directory behind a descriptor, in no order."""
+    return os.listdir(number)
+
+
+def _top(directory: Path, *, make: bool) -> int:
+    try:
+        return os.open(directory, _OPEN)
+    except FileNotFoundError:
+        if not make:
+            raise
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return os.open(directory, _OPEN)
+
+
+def _below(above: int, name: str) -> int:
+    return os.open(name, _OPEN | os.O_NOFOLLOW, dir_fd=above)

@@ -1,0 +1,61 @@
+"""Stopping: how this process is told to end, and what happens if it does not.
+
+Handlers stay in place to the very end of the process: a signal that arrives while the last files
+are being removed must not kill it half-way. They are functions and never SIG_IGN, which children
+would inherit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import signal
+from types import FrameType
+
+LIMIT = 9.0  # s from the wish to the end, whatever hangs; a stop is promised within 10
+_ENDING = (signal.SIGTERM, signal.SIGINT)
+# A daemon outlives its terminal. SIGIO kills by default, and the kernel sends it when somebody
+# opens a manifest that is just being written (fcntl(2), leases).
+_DEAF_TO = (signal.SIGHUP, signal.SIGIO)
+
+
+class Stop:
+    """Asked for by SIGTERM, SIGINT or `ask`; a second time changes nothing."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._event: asyncio.Event | None = None
+
+    def listen(self) -> None:
+        """Take the signals over. In the main thread; for the rest of the process."""
+        for number in _ENDING:
+            signal.signal(number, self._heard)
+        for number in _DEAF_TO:
+            signal.signal(number, _nothing)
+
+    def ask(self) -> None:
+        """End. What still hangs after LIMIT seconds is shown with its stack, and cut off."""
+        if not self._asked:
+            self._asked = True
+            faulthandler.dump_traceback_later(LIMIT, exit=True)
+        if self._loop is not None and self._event is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._event.set)
+
+    async def wait(self) -> None:
+        """Until it was asked for. Once per process."""
+        self._event, self._loop = asyncio.Event(), asyncio.get_running_loop()
+        if not self._asked:
+            await self._event.wait()
+
+    def deafen(self) -> None:
+        """Nothing more is heard. The interpreter takes the handlers down before the process ends,
+        and a signal in that moment would turn a clean end into a kill."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+
+    def _heard(self, number: int, frame: FrameType | None) -> None:
+        self.ask()
+
+
+def _nothing(number: int, frame: FrameType | None) -> None:
+    """Heard, and no more."""

@@ -1,0 +1,237 @@
+"""The Port 42 protocol as bytes and values, without I/O: requests in, reply lines out.
+
+A request is one JSON object, wherever it ends: with or without a newline, pretty-printed or not,
+several in one packet or one in many. The end is found by counting brackets outside of strings.
+
+Guarantees: any chunking of the same bytes gives the same messages (tests/wire); every byte is
+looked at once, also when a frame of 1 MiB arrives byte by byte; a byte that no JSON may have at
+its place ends the frame at once, so that nothing waits for a bracket that cannot come; after a
+Violation nothing is read any more: a body behind bad lines is never executed (a web page can post
+to a raw port; reference/reliability.md, finding 3).
+
+Prior art: Go's streaming `json.Decoder` of the original, whose replies (compact, raw UTF-8,
+`<` `>` `&` escaped) clients compare byte by byte; h11's split of framing from sockets.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Literal
+
+import orjson
+
+MAX_FRAME = 1 << 20  # bytes; CONTRACT "Wires"
+MAX_DEPTH = 64  # as deep as a manifest may be; no request of ours passes 6
+LONGEST_METHOD = 32  # bytes; the longest of IANA's registry is UPDATEREDIRECTREF with 17
+
+_BLANK = re.compile(rb"[ \t\r\n]*")
+_METHOD = re.compile(rb"[A-Z][A-Z-]*")
+# What ends a run of numbers, literals, blanks, commas and colons: a bracket, a string, or a byte
+# that JSON cannot have there.
+_OUTSIDE = re.compile(rb"[^ \t\r\n,:0-9eE+\-.truefalsn]")
+# What ends a run of string bytes: the quote, an escape, or a control byte (a raw newline).
+_INSIDE = re.compile(rb'["\\\x00-\x1f]')
+_GO_ESCAPES = re.compile(rb"[<>&]|\xe2\x80[\xa8\xa9]")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request. Keys of the outer object are matched in any case, as Go does.
+
+    `payload` is None when it is absent or null; `given` tells the two apart.
+    """
+
+    type: str
+    id: str
+    payload: Any = None
+    given: bool = False
+    stream: bool = False
+
+
+class Violation(Enum):
+    """Why a connection ends. Nothing after it is read."""
+
+    FOREIGN = "HTTP or TLS: closed without an answer"
+    UNPARSABLE = "Invalid JSON request"
+    OVERSIZE = "Request is larger than 1 MiB"
+
+
+Message = Request | Violation
+
+
+class Framer:
+    """Bytes to messages. One per connection."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()  # begins at the current frame, blanks before it cut off
+        self._seen = 0  # bytes of the current frame already judged
+        self._depth = 0
+        self._quoted = False
+        self._first = True  # no frame has begun yet: HTTP and TLS are still possible
+        self._dead = False
+
+    @property
+    def partial(self) -> bool:
+        """Whether a frame has begun and not ended."""
+        return bool(self._buffer) and not self._dead
+
+    def feed(self, data: bytes) -> list[Message]:
+        """The messages that `data` completes, in order; at most one Violation, the last."""
+        messages: list[Message] = []
+        if self._dead:
+            return messages
+        self._buffer += data
+        while not self._dead and (message := self._next()) is not None:
+            messages.append(message)
+            self._dead = isinstance(message, Violation)
+        if self._dead:
+            self._buffer.clear()
+        return messages
+
+    def end(self) -> Violation | None:
+        """The other side will send no more: half a frame is a violation."""
+        half, self._dead = self.partial, True
+        self._buffer.clear()
+        return Violation.UNPARSABLE if half else None
+
+    def _next(self) -> Message | None:
+        if not self._seen and not self._begin():
+            return None
+        if not self._seen and (opening := self._opening()) != "frame":
+            return opening
+        end = self._scan()
+        if isinstance(end, int):
+            frame = bytes(self._buffer[:end])
+            del self._buffer[:end]
+            self._seen = 0
+            return read_request(frame)
+        if end is None and len(self._buffer) > MAX_FRAME:
+            return Violation.OVERSIZE
+        return end
+
+    def _begin(self) -> bool:
+        """Cut blanks; whether anything is left."""
+        blank = _BLANK.match(self._buffer)
+        if blank is not None:
+            del self._buffer[: blank.end()]
+        return bool(self._buffer)
+
+    def _opening(self) -> Violation | Literal["frame"] | None:
+        """What the first byte of a frame promises; None = too early to tell HTTP from nonsense."""
+        if self._buffer[0] == ord("{"):
+            self._first = False
+            return "frame"
+        if not self._first:
+            return Violation.UNPARSABLE
+        if self._buffer[0] == 0x16:  # a TLS handshake record (RFC 8446, 5.1)
+            return Violation.FOREIGN
+        method = _METHOD.match(self._buffer, 0, LONGEST_METHOD)
+        if method is None or method.end() == LONGEST_METHOD:
+            return Violation.UNPARSABLE
+        if method.end() == len(self._buffer):
+            return None
+        foreign = self._buffer[method.end()] == ord(" ")
+        return Violation.FOREIGN if foreign else Violation.UNPARSABLE
+
+    def _scan(self) -> int | Violation | None:
+        """The end of the frame, None while it is open; goes on where it stopped."""
+        limit = min(len(self._buffer), MAX_FRAME)
+        while self._seen < limit:
+            found = (_INSIDE if self._quoted else _OUTSIDE).search(self._buffer, self._seen, limit)
+            if found is None:
+                self._seen = limit
+                return None
+            at, byte = found.start(), found.group()
+            if byte == b"\\":
+                if at + 1 == limit:  # the escaped byte is not here yet: judge the pair later
+                    self._seen = at
+                    return None
+                self._seen = at + 2
+                continue
+            self._seen = at + 1
+            if not self._step(byte):
+                return Violation.UNPARSABLE
+            if not self._depth:
+                return self._seen
+        return None
+
+    def _step(self, byte: bytes) -> bool:
+        """Take one quote or bracket; False = a byte JSON cannot have here."""
+        if byte == b'"':
+            self._quoted = not self._quoted
+        elif self._quoted:
+            return False
+        elif byte in b"{[":
+            self._depth += 1
+        elif byte in b"}]":
+            self._depth -= 1
+        else:
+            return False
+        return self._depth <= MAX_DEPTH
+
+
+def read_request(frame: bytes) -> Message:
+    """One whole frame to a Request; UNPARSABLE if it is no object or a key has a wrong type."""
+    try:
+        body = orjson.loads(frame)
+    except orjson.JSONDecodeError:
+        return Violation.UNPARSABLE
+    if not isinstance(body, dict):
+        return Violation.UNPARSABLE
+    fields = {key.lower(): value for key, value in body.items()}
+    kind, name, stream = fields.get("type"), fields.get("id"), fields.get("stream")
+    if not isinstance(kind, str | None) or not isinstance(name, str | None):
+        return Violation.UNPARSABLE
+    if not isinstance(stream, bool | None):
+        return Violation.UNPARSABLE
+    return Request(
+        type=kind or "", id=name or "", payload=fields.get("payload"),
+        given="payload" in fields, stream=bool(stream),
+    )  # fmt: skip
+
+
+def request_line(request: Request) -> bytes:
+    """A request as our own clients send it."""
+    body: dict[str, Any] = {"type": request.type, "id": request.id}
+    if request.payload is not None:
+        body["payload"] = request.payload
+    if request.stream:
+        body["stream"] = True
+    return encode(body)
+
+
+def success(name: str, data: Any = None) -> bytes:
+    """The reply line of a request that succeeded. `data` None is left out, as Go's omitempty."""
+    return encode({"id": name, "success": True} | ({} if data is None else {"data": data}))
+
+
+def failure(name: str, error: str, further: Mapping[str, Any] | None = None) -> bytes:
+    """The reply line of one that did not. `further` holds p42's own keys: code, diagnostics."""
+    return encode({"id": name, "success": False, "error": error, **(further or {})})
+
+
+def part(name: str, value: Any) -> bytes:
+    """One line of a streaming reply; the usual reply comes last."""
+    return encode({"id": name, "stream": value})
+
+
+def complaint(violation: Violation) -> bytes:
+    """What is said before the connection is closed; nothing to a foreign protocol."""
+    return b"" if violation is Violation.FOREIGN else failure("error", violation.value)
+
+
+def encode(body: Mapping[str, Any]) -> bytes:
+    """One compact line, keys in the order given, escaped as Go's encoder does."""
+    try:
+        line = orjson.dumps(body)
+    except orjson.JSONEncodeError:  # a lone surrogate (an odd file name) or an integer over 64 bits
+        line = json.dumps(body, separators=(",", ":")).encode()
+    return _GO_ESCAPES.sub(_escape, line) + b"\n"
+
+
+def _escape(found: re.Match[bytes]) -> bytes:
+    return f"\\u{ord(found.group().decode()):04x}".encode()

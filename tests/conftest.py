@@ -1,0 +1,26 @@
+"""What every test stands on: no setting of the developer's machine, no home of theirs, no hurry."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Two cores are shared by several workers: an example may take long without anything being wrong.
+settings.register_profile(
+    "p42", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("p42")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_home_but_a_temporary_one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """`~/.port42` of whoever runs the tests is never read or written, nor their P42_* obeyed."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("P42_")]:
+            patch.delenv(name)
+        patch.setenv("P42_HOME", str(tmp_path_factory.mktemp("p42-home")))
+        patch.setenv("P42_GATEWAY_PORT", "0")
+        yield
