@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 
@@ -24,3 +25,9 @@ def _no_home_but_a_temporary_one(tmp_path_factory: pytest.TempPathFactory) -> It
         patch.setenv("P42_HOME", str(tmp_path_factory.mktemp("p42-home")))
         patch.setenv("P42_GATEWAY_PORT", "0")
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_loop_by_accident() -> None:
+    """looptime asks for the current loop in every test; asked for, an unset one is made, leaked."""
+    asyncio.set_event_loop(None)

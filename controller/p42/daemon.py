@@ -32,7 +32,7 @@ from p42.api.shapes import Json, step_of
 from p42.config.settings import Settings, load
 from p42.engine.engine import Engine
 from p42.gateway.control import serve_control
-from p42.gateway.tcp import HOST, Gateway
+from p42.gateway.tcp import HOST, NO_TOKENS, Gateway
 from p42.kinds import discover
 from p42.manifest.kindbook import KindBook
 from p42.manifest.read import Reader
@@ -120,7 +120,8 @@ class _Rooms:
         self.journal = SqliteJournal(database, clock=clock)
         self.works = SqliteWorks(database, wake=self._wake, clock=clock)
         self.statuses = StatusWriter(home, mode=settings.status_write)
-        self.gateway = Gateway(settings.gateway_ports)
+        closed = NO_TOKENS if settings.gateway_auth == "token" else ""
+        self.gateway = Gateway(settings.gateway_ports, closed=closed)
         self.world = World(
             home=home, clock=clock,
             files=DiskFiles(home, path=os.environ.get("PATH", os.defpath)),

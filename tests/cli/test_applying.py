@@ -154,7 +154,7 @@ def test_wait_says_what_is_missing(daemon: Scripted, p42: P42) -> None:
     assert said.out == "command/a ready\n"
     assert said.err == "command/b Blocked: no node\ncommand/c is not declared\n"
     assert daemon.payload("wait") == {
-        "refs": ["cmd/a", "cmd/b", "cmd/c"], "condition": "Ready", "timeout": 1.0,
+        "refs": ["cmd/a", "cmd/b", "cmd/c"], "for": "Ready", "timeout": 1.0,
     }  # fmt: skip
 
 

@@ -31,6 +31,17 @@ async def test_many_requests_in_one_packet_are_all_answered(opened: OPEN) -> Non
         assert got == {str(number) for number in range(count)}
 
 
+async def test_pipelined_replies_do_not_wait_for_an_acknowledgement(opened: OPEN) -> None:
+    async with opened() as door, door.client() as client:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        for _ in range(25):
+            await client.send(b'{"type":"echo"}' * 8)
+            for _ in range(8):
+                await client.line()
+        assert loop.time() - began < 0.9  # 25 times 40 ms of a delayed ACK, if Nagle had his way
+
+
 async def test_a_slow_request_does_not_hold_up_the_next(opened: OPEN) -> None:
     async with opened() as door, door.client() as client:
         await client.send({"type": "hold", "id": "slow"}, {"type": "echo", "id": "quick"})

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -13,8 +14,6 @@ import pytest
 
 from p42.model.errors import NoDaemon
 from tests.doors.daemons import Daemon, declare, running
-
-LEFT = {"manifests", "logs", "commands", "state.db", "state.sources", "run", "registry"}
 
 
 def files_of(home: Path) -> set[str]:
@@ -78,7 +77,7 @@ def test_a_second_daemon_says_who_holds_the_home(tmp_path: Path) -> None:
 
 
 def test_of_many_starts_at_once_one_wins(tmp_path: Path) -> None:
-    starts = [Daemon(tmp_path) for _ in range(12)]
+    starts = [Daemon(tmp_path) for _ in range(8)]
     try:
         end = time.monotonic() + 60
         while sum(each.process.poll() is None for each in starts) > 1:
@@ -121,6 +120,38 @@ def test_taken_ports_are_told_and_the_daemon_runs_on(tmp_path: Path) -> None:
                 time.sleep(0.1)
 
 
+def test_a_gateway_that_asks_for_tokens_stays_closed_until_there_are_some(tmp_path: Path) -> None:
+    with running(tmp_path, P42_GATEWAY_AUTH="token") as daemon:
+        (check,) = [c for c in daemon.ask("doctor")["checks"] if c["check"] == "gateway"]
+        assert check["level"] == "problem"
+        assert "gateway.auth" in check["remedy"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_another_user_of_this_machine_hears_nothing_on_either_door(tmp_path: Path) -> None:
+    ask = """if True:
+        import encodings.idna, os, socket, sys
+        os.setgid(65534); os.setuid(65534)
+        door = socket.socket()
+        door.connect(("127.0.0.1", int(sys.argv[1])))
+        try:
+            door.sendall(b'{"type":"ping","id":"x"}')
+            print(door.recv(100))
+        except ConnectionError:
+            print(b"")
+        try:
+            socket.socket(socket.AF_UNIX).connect(sys.argv[2])
+        except PermissionError as error:
+            print("refused")
+    """
+    with running(tmp_path) as daemon:
+        path = str(tmp_path / "run" / "p42.sock")
+        argv = [sys.executable, "-c", ask, str(daemon.port), path]
+        said = subprocess.run(argv, capture_output=True, text=True, timeout=30)
+        assert said.stdout == "b''\nrefused\n", said.stderr
+        assert daemon.say(b'{"type":"ping","id":"x"}') == b'{"id":"x","success":true}\n'
+
+
 def test_a_crowd_of_open_files_does_not_stop_the_daemon(tmp_path: Path) -> None:
     def few() -> None:
         import resource
@@ -128,8 +159,6 @@ def test_a_crowd_of_open_files_does_not_stop_the_daemon(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (160, 160))
 
     env = {**os.environ, "P42_HOME": str(tmp_path), "P42_GATEWAY_PORT": "0"}
-    import sys
-
     process = subprocess.Popen(
         [sys.executable, "-m", "p42", "serve"], env=env, preexec_fn=few,
         stderr=subprocess.PIPE, text=True,

@@ -9,25 +9,44 @@ from pathlib import Path
 
 from tests.house.tree import ROOT, files
 
+# What `git log` shows of the copy: enough for the poem of the README.
+HISTORY = (
+    ("manifests", "manifests: Declare what is wanted here"),
+    ("controller", "engine: Keep what is there equal to it"),
+    ("docs", "docs: Say what differs"),
+    (".", "Prove all of it on a clean machine"),
+)
+
 
 def checkout(target: Path) -> None:
-    """Copy what git tracks, or would, to `target`; commit it there; lend it this `.venv`.
-
-    A link, so that `make` finds everything installed: it installs again only when pyproject.toml
-    is another one (`.ci/setup` compares contents).
-    """
+    """Copy what git tracks, or would, to `target`; commit it there; lend it our `.venv`."""
     target.mkdir(parents=True)
     for path in files():
         copy = target / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, copy, follow_symlinks=False)
-    for words in (["init", "-q"], ["add", "--all"], ["commit", "-qm", "All of it"]):
-        identity = ["-c", "user.name=Ann", "-c", "user.email=ann@example.org"]
-        subprocess.run(["git", *identity, *words], cwd=target, check=True)
-    # `.venv/` in .gitignore means a directory; this is a link.
-    with (target / ".git/info/exclude").open("a", encoding="utf-8") as exclude:
-        exclude.write("/.venv\n")
-    (target / ".venv").symlink_to(Path(sys.prefix), target_is_directory=True)
+    _git(target, "init", "-q")
+    for paths, message in HISTORY:
+        _git(target, "add", "--all", "--", paths)
+        _git(target, "commit", "-qm", message)
+    _lend_environment(target)
+
+
+def _git(target: Path, *words: str) -> None:
+    identity = ["-c", "user.name=Ann", "-c", "user.email=ann@example.org"]
+    subprocess.run(["git", *identity, *words], cwd=target, check=True)
+
+
+def _lend_environment(target: Path) -> None:
+    """Links into this environment, marked as set up: `make` installs nothing, and never into it."""
+    lent = target / ".venv"
+    lent.mkdir()
+    for name in ("bin", "lib", "pyvenv.cfg"):
+        (lent / name).symlink_to(Path(sys.prefix) / name)
+    stamp = subprocess.run(
+        [target / ".ci/setup", "--stamp"], capture_output=True, check=True
+    ).stdout
+    (lent / ".installed").write_bytes(stamp)
 
 
 def changes(target: Path) -> str:

@@ -79,13 +79,16 @@ class Written:
     def __init__(self) -> None:
         self.bodies: dict[Ref, Mapping[str, Any]] = {}
         self.puts = 0
+        self.around: Callable[[], None] = lambda: None
 
     def put(self, resource: Resource, body: Mapping[str, Any] | None) -> None:
+        self.around()
         self.puts += 1
         if body is None:
             self.bodies.pop(resource.ref, None)
         else:
             self.bodies[resource.ref] = body
+        self.around()
 
 
 class Notes:

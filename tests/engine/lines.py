@@ -65,6 +65,7 @@ class LineSources:
     def __init__(self) -> None:
         self.busy: set[str] = set()
         self.in_git: set[str] = set()  # files whose absence git explains
+        self.stale: dict[str, FileLook] = {}  # what looks at these paths show instead
         self.expected: list[tuple[str, str]] = []
         self.wake: Callable[[frozenset[str] | None], None] = lambda paths: None
         self.looks = 0
@@ -81,6 +82,8 @@ class LineSources:
     def look_file(self, path: str, source: str) -> FileLook:
         if path in self.busy:
             return FileLook(path, "busy")
+        if path in self.stale:
+            return self.stale[path]
         try:
             text = Path(path).read_text()
         except FileNotFoundError:

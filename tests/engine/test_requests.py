@@ -137,7 +137,7 @@ async def test_release_goes_at_once_but_only_when_the_document_is_gone(home: Hom
     home.save("a.yaml", "Note a text=x")
     home.save("b.yaml", "Note b text=x")
     async with home.running() as engine:
-        with pytest.raises(InvalidInput, match="Note/a is declared at .*a.yaml:1:1"):
+        with pytest.raises(InvalidInput, match=r"Note/a is declared at .*a\.yaml:1:1"):
             await engine.release(A)
         (home.source / "a.yaml").unlink()
         start = asyncio.get_running_loop().time()

@@ -143,7 +143,7 @@ class Land:
     acts: list[tuple[str, str]] = field(default_factory=list)  # (ref, step)
     running: set[Ref] = field(default_factory=set)
     overlaps: int = 0
-    works: dict[str, float] = field(default_factory=dict)  # work -> loop time of its start
+    works: dict[tuple[Ref, str], float] = field(default_factory=dict)  # -> loop time of the start
     fault: Callable[[str, Ref], Exception | None] = lambda place, ref: None
     around: Callable[[], None] = lambda: None  # called before and after every effect
     wake: dict[str, Callable[[Ref | None], None]] = field(default_factory=dict)
@@ -164,8 +164,8 @@ class Toy:
         path = self._land.path(ref, want)
         done = running = ""
         slow = getattr(want.spec, "slow", "") if want else ""
-        if slow in self._land.works:
-            late = asyncio.get_running_loop().time() - self._land.works[slow] >= 3.0
+        if (ref, slow) in self._land.works:
+            late = asyncio.get_running_loop().time() - self._land.works[ref, slow] >= 3.0
             done, running = (slow, "") if late else ("", slow)
         if path.is_dir():
             return Seen("", done, running)
@@ -179,7 +179,7 @@ class Toy:
             self._fail("act", ref)
             await asyncio.sleep(land.slowness)
             land.around()
-            self._do(land.path(ref, want), step)
+            self._do(ref, land.path(ref, want), step)
             land.acts.append((str(ref), type(step).__name__))
             land.around()
         finally:
@@ -188,13 +188,13 @@ class Toy:
     async def watch(self, wake: Callable[[Ref | None], None]) -> None:
         self._land.wake["any"] = wake
 
-    def _do(self, path: Path, step: Any) -> None:
+    def _do(self, ref: Ref, path: Path, step: Any) -> None:
         match step:
             case Write(content):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(content)
             case StartWork(work):
-                self._land.works[work] = asyncio.get_running_loop().time()
+                self._land.works[ref, work] = asyncio.get_running_loop().time()
             case Make():
                 path.mkdir(parents=True, exist_ok=True)
             case Remove():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+# Root may do anything; without its capabilities it is a user like others.
+PLAIN_USER = ("setpriv", "--bounding-set=-all", "--inh-caps=-all") if os.geteuid() == 0 else ()
 _HEAD = """
 import errno, os, resource, signal, sys
 from pathlib import Path
@@ -75,6 +78,42 @@ def test_without_descriptors_nothing_changes_and_it_ends_by_itself(home: Path) -
         sound(b"new")
         assert len(os.listdir("/proc/self/fd")) == 4, "a descriptor was lost"
         """,
+    )
+
+
+def test_a_directory_that_may_not_be_written_leaves_the_old_file_and_ends_by_itself(
+    home: Path,
+) -> None:
+    play(
+        home,
+        """
+        home.chmod(0o500)
+        fails(Blocked, "no permission; give your user access")
+        (home / ".p42").chmod(0)
+        fails(Blocked, "no permission; give your user access")
+        home.chmod(0o700)
+        (home / ".p42").chmod(0o700)
+        sound(b"old")
+        files.place(home / "a", b"new", mode=0o644)
+        sound(b"new")
+        """,
+        *PLAIN_USER,
+    )
+
+
+def test_a_file_whose_bits_were_taken_away_is_seen_as_changed_and_can_be_mended(
+    home: Path,
+) -> None:
+    play(
+        home,
+        """
+        (home / "a").chmod(0)
+        found = files.look(home / "a")
+        assert (found.form, found.mode, found.data) == ("file", 0, b""), found
+        files.chmod(home / "a", 0o644)
+        sound(b"old")
+        """,
+        *PLAIN_USER,
     )
 
 

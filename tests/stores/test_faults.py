@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+# Root may do anything; without its capabilities it is a user like others.
+PLAIN_USER = ("setpriv", "--bounding-set=-all", "--inh-caps=-all") if os.geteuid() == 0 else ()
 _HEAD = """
 import asyncio, errno, os, resource, signal, sys
 from pathlib import Path
@@ -149,6 +151,39 @@ def test_without_descriptors_at_the_start_it_says_so(home: Path) -> None:
         else:
             raise AssertionError("it opened")
         """,
+    )
+
+
+def test_a_home_closed_to_its_own_user_is_opened_again(home: Path) -> None:
+    play(
+        home,
+        """
+        Database.open(home).close()
+        (home / "state.db").chmod(0o400)
+        home.chmod(0o500)
+        async def main():
+            with Database.open(home) as database:
+                await SqliteLedger(database).record(entry())
+        asyncio.run(main())
+        """,
+        *PLAIN_USER,
+    )
+
+
+def test_a_home_below_a_directory_that_may_not_be_written_is_told(home: Path) -> None:
+    play(
+        home,
+        """
+        home.mkdir()
+        home.chmod(0o500)
+        try:
+            Database.open(home / "below")
+        except Blocked as error:
+            assert "no permission" in str(error) and str(home) in str(error), error
+        else:
+            raise AssertionError("it opened")
+        """,
+        *PLAIN_USER,
     )
 
 

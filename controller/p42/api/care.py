@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from p42.api.asking import asks
 from p42.api.house import engine_of, house_of
 from p42.api.selecting import values_at
-from p42.api.shapes import Done, Items, Json, gone, item_of, object_of
+from p42.api.shapes import Done, Items, Json, item_of, object_of, progress
 from p42.api.waiting import changes_until, code_of, deadline_in, is_current, worst
 from p42.api.words import ALL, must_exist, ref_of
 from p42.engine.view import Row, View
@@ -67,7 +67,7 @@ async def wait(world: World, request: Wait) -> AsyncIterator[Json | Last[Items]]
     if not is_over():
         async for change in changes_until(engine, done, deadline):
             if (change.ref if isinstance(change, Row) else change) in watched:
-                yield item_of(change) if isinstance(change, Row) else gone(change)
+                yield progress(change)
     rows = {ref: engine.row(ref) for ref in sorted(watched)}
     codes = [_code(row) for row in rows.values() if not met(row)]
     items = [_found(ref, row, met=met(row)) for ref, row in rows.items()]

@@ -8,7 +8,7 @@ from pathlib import Path
 from p42.api.asking import asks
 from p42.api.house import engine_of, house_of
 from p42.api.keeping import keep, take_out
-from p42.api.shapes import Json, Results, Steps, diagnostics, gone, item_of, result_of, step_of
+from p42.api.shapes import Json, Results, Steps, diagnostics, progress, result_of, step_of
 from p42.api.waiting import code_of, settle, worst
 from p42.api.words import must_exist, ref_of
 from p42.engine.view import Applied, Row
@@ -126,7 +126,7 @@ async def _outcome(
     engine, refs = engine_of(world), frozenset(applied.results)
     if request.wait:
         async for change in settle(engine, refs, request.timeout):
-            yield item_of(change) if isinstance(change, Row) else gone(change)
+            yield progress(change)
     rows = engine.view().rows
     yield Last(_results(applied, rows, waited=request.wait))
 

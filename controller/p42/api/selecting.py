@@ -54,7 +54,8 @@ def values_at(body: Any, path: str) -> list[Any]:
 
     InvalidInput if it is no path. `[*]` gives every item.
     """
-    inner = path.strip().removeprefix("{").removesuffix("}")
+    braced = path.startswith("{") and path.endswith("}")
+    inner = path[1:-1] if braced else path
     at, found = 0, [body]
     while at < len(inner):
         part = _PART.match(inner, at)

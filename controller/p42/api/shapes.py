@@ -131,6 +131,14 @@ def result_of(ref: Ref, result: str, row: Row | None) -> Json:
     }  # fmt: skip
 
 
+def progress(change: Row | Ref) -> Json:
+    """A change in a stream: the line of `get status` and the class of its reason, which for Waiting
+    is its root's; a Ref is one that is no more."""
+    if isinstance(change, Row):
+        return {**item_of(change), "mend": change.mend}
+    return gone(change)
+
+
 def gone(ref: Ref) -> Json:
     """What a stream says of one that is no more."""
     return {"kind": ref.kind, "name": ref.name, "gone": True}

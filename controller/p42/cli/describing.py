@@ -57,11 +57,12 @@ def _below(items: Sequence[dict[str, Any]], prefix: str) -> list[str]:
 
 
 def event(item: dict[str, Any]) -> str:
-    """One event on one line."""
+    """One event on one line; `!` marks a warning."""
     subject = f"{item['kind'].lower()}/{item['name']} " if item.get("kind") else ""
     times = f" (x{item['count']})" if item.get("count", 1) > 1 else ""
     mark = "! " if item.get("warning") else "  "
-    return f"{item['at']} {mark}{subject}{item['reason']}{times}: {terminal.plain(item['message'])}"
+    message = f": {terminal.plain(item['message'])}" if item["message"] else ""
+    return f"{item['at']} {mark}{subject}{item['reason']}{times}{message}"
 
 
 def _brief(item: dict[str, Any]) -> str:

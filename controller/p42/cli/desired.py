@@ -127,9 +127,9 @@ def _planned(paths: Sequence[str], *, prune: bool) -> list[dict[str, Any]]:
     if link.is_up(home()):
         answer = link.ask(home(), "diff", {"paths": list(paths), "prune": prune})
     else:
-        from p42 import daemon
+        from p42.daemon import offline_plan
 
-        answer = daemon.offline_plan(Path(home()), paths, prune=prune)
+        answer = offline_plan(Path(home()), paths, prune=prune)
     steps: list[dict[str, Any]] = answer["steps"]
     return steps
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def main() -> NoReturn:
     """What the `p42` script calls."""
     sys.excepthook = exits.bug
-    # A file name that is no UTF-8 is shown escaped (in JSON that is its right form), never an error.
+    # A file name that is no UTF-8 is shown escaped (JSON asks for that), never an error.
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     sys.exit(run(sys.argv[1:]))
 

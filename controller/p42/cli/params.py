@@ -22,7 +22,9 @@ Timeout = Annotated[
     str, typer.Option("--timeout", metavar="TIME", help="500ms, 30s, 5m, 2h or 7d.")
 ]
 Follow = Annotated[bool, typer.Option("-f", "--follow", help="Go on as more comes; Ctrl-C ends.")]
-Lines = Annotated[int, typer.Option("-n", "--lines", min=0, help="How many of the latest.")]
+Lines = Annotated[
+    int, typer.Option("-n", "--lines", metavar="N", min=1, help="How many of the latest.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 

@@ -15,7 +15,7 @@ from p42.client import link
 from p42.model.errors import Exit, InvalidInput, NoDaemon, TimedOut
 
 GRACE = 10.0  # s; a stop is clean within that
-ANSWER = 5.0  # s; a daemon that does not even say yes in that time gets a SIGTERM
+ANSWER = 2.0  # s; a daemon that has not said yes by then gets a SIGTERM, which means the same
 
 
 def serve(
@@ -36,9 +36,9 @@ def serve(
         if not os.path.lexists(path):
             raise InvalidInput(f"{path}: nothing is there")
     flags = {"gateway.port": gateway_port, "http.port": http_port, "log.level": log_level}
-    from p42 import daemon
+    from p42.daemon import serve as run
 
-    return daemon.serve(Path(home()), paths, flags)
+    return run(Path(home()), paths, flags)
 
 
 def start() -> int:

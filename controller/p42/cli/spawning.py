@@ -13,7 +13,7 @@ from p42.client import link
 from p42.model.errors import NoDaemon, P42Error
 
 PATIENCE = 30.0  # s until the socket answers; a big home on a busy machine needs a few
-AFTERMATH = 2.0  # s after ours ended: of two starts at once one wins, and may not answer yet
+AFTERMATH = 0.5  # s after ours ended: the one that was faster may not have written its pid yet
 POLL = 0.02  # s
 LAST_WORDS = 8  # lines of the log in the message of a failed start
 
@@ -36,26 +36,35 @@ def start(home: str) -> int:
         where = error.filename or home
         raise NoDaemon(f"the daemon cannot be started: {where}: {error.strerror}") from None
     if _answers(home, pid):
-        return processes.pid_in(Path(home) / "run" / "p42.pid") or pid
+        return _holder(home) or pid
     said = "\n".join(f"  | {line}" for line in telling.last_words(LAST_WORDS))
     ended = "ended at once" if not processes.is_alive(pid) else f"does not answer (pid {pid})"
     raise NoDaemon(f"the daemon {ended}; the end of {log}:\n{said or '  (nothing)'}")
 
 
 def _answers(home: str, pid: int) -> bool:
+    """Whether a daemon comes to answer: ours, or one that was started at the same moment."""
     end = time.monotonic() + PATIENCE
-    is_over = False
+    alone_since: float | None = None
     while time.monotonic() < end:
         try:
             if link.is_up(home):
                 return True
         except P42Error:
             pass  # a socket that does not take connections yet
-        if not is_over and processes.has_ended(pid, within=POLL):
-            is_over, end = True, time.monotonic() + AFTERMATH
-        elif is_over:
+        if not processes.has_ended(pid, within=POLL) or _holder(home):
+            alone_since = None
             time.sleep(POLL)
+            continue
+        alone_since = alone_since or time.monotonic()
+        if time.monotonic() > alone_since + AFTERMATH:
+            return False
+        time.sleep(POLL)
     return False
+
+
+def _holder(home: str) -> int | None:
+    return processes.pid_in(Path(home) / "run" / "p42.pid")
 
 
 def _log(home: str) -> Path:

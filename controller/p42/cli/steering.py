@@ -27,7 +27,7 @@ def wait(
     """
     payload = {
         "refs": _refs(refs),
-        "condition": condition,
+        "for": condition,
         "timeout": params.duration(timeout),
     }
     answer: dict[str, Any] = {}

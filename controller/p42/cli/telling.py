@@ -62,7 +62,7 @@ def _of_daemon(lines: int, *, follow: bool) -> Iterator[str]:
         if not follow:
             raise P42Error(f"{path} is not there: no daemon ever ran under {home()}") from None
         data, end = b"", 0
-    yield from _text(data)[-lines:] if lines else ()
+    yield from _text(data)[-lines:]
     while follow:
         time.sleep(POLL)
         data, end = _more(path, end)

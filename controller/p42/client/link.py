@@ -35,7 +35,7 @@ def ask(
 ) -> dict[str, Any]:
     """The data of one reply ({} if it has none).
 
-    `timeout` in seconds for the whole reply, None = as long as it takes. Raises NoDaemon when none
+    `timeout` in seconds until the reply, None = as long as it takes. Raises NoDaemon when none
     listens, TimedOut, and otherwise what the reply says: InvalidInput with its diagnostics for code
     3, a P42Error whose `code` is the reply's.
     """

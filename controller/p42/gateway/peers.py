@@ -42,13 +42,13 @@ def tells_tcp_owners() -> bool:
 def owner_of_tcp(door: socket.socket) -> int | None:
     """The uid of the program at the other end of this accepted IPv4 loopback connection.
 
-    None if it is gone, or nobody's any more. Reads all of the machine's table: 1 us a socket.
+    None if it is gone, nobody's any more, or cannot be told. Reads the machine's whole table, 1 us
+    a socket.
     """
     try:
-        peer, here = door.getpeername(), door.getsockname()
-    except OSError:  # it hung up while waiting to be accepted
+        return owner_in(_TABLE.read_bytes(), door.getpeername(), door.getsockname())
+    except OSError:  # it hung up while waiting to be accepted, or no descriptor is left to look
         return None
-    return owner_in(_TABLE.read_bytes(), peer, here)
 
 
 def owner_in(table: bytes, local: tuple[str, int], remote: tuple[str, int]) -> int | None:

@@ -26,14 +26,21 @@ GET_42 = (
     "or start p42 under authbind; then p42 restart. Never setcap python"
 )
 
+# A door that asks for less than it was told to would be worse than none.
+NO_TOKENS = (
+    "gateway.auth is token, and this version of p42 has no tokens for the gateway yet: it stays "
+    "closed; the control socket is open. Set gateway.auth to none to open it to this user"
+)
+
 _log = logging.getLogger(__name__)
 
 
 class Gateway:
-    """`ports` in the order of wish; 0 = any free one."""
+    """`ports` in the order of wish; 0 = any free one. `closed` says why it must not open at all."""
 
-    def __init__(self, ports: Sequence[int]) -> None:
+    def __init__(self, ports: Sequence[int], *, closed: str = "") -> None:
         self._ports = tuple(ports)
+        self._closed = closed
         self.port: int | None = None
         self.note = ""
         self.tried = asyncio.Event()  # set once the first round of tries is over
@@ -42,6 +49,9 @@ class Gateway:
         """Serve until cancelled. Without a port: say so, and try again until there is one."""
         dispatch = Dispatch(world, Where.GATEWAY)
         limits = Limits(deadlines=Deadlines(), connections=most_connections())
+        if self._closed:
+            self._say(self._closed)
+            await asyncio.Event().wait()
         while (listener := self._listen()) is None:  # noqa: ASYNC110 - no event tells of a port
             await asyncio.sleep(AGAIN)
         try:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
-from p42.manifest.prescan import ALIAS_LIMIT, DEPTH_LIMIT, too_deep
+from p42.manifest.prescan import ALIAS_LIMIT, DEPTH_LIMIT
 from p42.manifest.values import Builder
 
 SCALAR_WEIGHT = 64  # characters of text that weigh as much as one value
@@ -56,7 +56,7 @@ class SharingBuilder(Builder):
                 self.note(node, "alias", message, suggestion="write the values out")
             return None
         if depth + built.height > DEPTH_LIMIT:
-            self.findings.append(too_deep(node.start_mark.index))
+            self.deep(node)
             return None
         return built.value
 

@@ -6,10 +6,11 @@ The verdict comes first: of a thousand good documents nothing but a yes is wante
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 from p42.manifest.engines import Breach, EngineName, Validator, compiler
-from p42.manifest.finding import Finding
+from p42.manifest.finding import MOST, Finding
 from p42.manifest.kindbook import KindEntry, Schema
 from p42.manifest.parse import Document, Path, locate, show
 from p42.manifest.sentences import sentence, unknown_field
@@ -34,17 +35,16 @@ class Checker:
             validator = self._validators[entry.name] = self._compile(entry.schema)
         if validator.is_valid(value):
             return []
+        breaches = _telling(list(islice(validator.breaches(value), MOST)))
         found = dict.fromkeys(
-            finding
-            for breach in _distinct(_telling(list(validator.breaches(value))))
-            for finding in _findings(breach, document, value)
+            finding for b in _distinct(breaches) for finding in _findings(b, document, value)
         )
         return sorted(found)
 
 
 def _findings(breach: Breach, document: Document, value: Any) -> Iterator[Finding]:
     if breach.keyword == "additionalProperties" and breach.names:
-        for name in breach.names:
+        for name in breach.names[:MOST]:
             message, hint = unknown_field(name, breach)
             yield _finding(document, (*breach.path, name), breach, message, hint, at_key=True)
     elif breach.names:

@@ -12,6 +12,7 @@ from p42.manifest.keylike import mask
 from p42.model.diagnostic import Diagnostic
 
 LINE_WIDTH = 200  # characters of a line that are shown; longer ones tell a person nothing
+MOST = 20  # findings of one document; each costs a walk, and nobody mends more at once
 MESSAGE_WIDTH = 500  # characters; a message may quote a value of any length
 
 

@@ -8,13 +8,15 @@ character a person sees.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import yaml
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from p42.manifest import prescan
+from p42.manifest import collector, prescan
 from p42.manifest.aliases import SharingBuilder
 from p42.manifest.finding import Finding, Malformed
 from p42.manifest.values import MAP, NULL, SEQ, STR, Builder, plain_tag
@@ -22,10 +24,11 @@ from p42.manifest.values import MAP, NULL, SEQ, STR, Builder, plain_tag
 Path = tuple[str | int, ...]
 
 
-class Document(NamedTuple):
-    """One document of a file that is not empty. `number` counts all of them from 0."""
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document of a file that is not empty. `index` counts all of them from 0."""
 
-    number: int
+    index: int
     node: Node
     shared: bool = False  # whether nodes may stand in several places
 
@@ -71,11 +74,12 @@ def parse(text: str) -> list[Document]:
     documents = []
     number = 0
     try:
-        while composer.check_node():
-            node: Any = composer.get_node()
-            if not (node.tag == NULL and node.value == ""):
-                documents.append(Document(number, node, shared))
-            number += 1
+        with collector.paused():
+            while composer.check_node():
+                node: Any = composer.get_node()
+                if not (node.tag == NULL and node.value == ""):
+                    documents.append(Document(number, node, shared))
+                number += 1
     except yaml.YAMLError as error:
         raise Malformed(_finding(error, text)) from None
     return documents
@@ -96,13 +100,13 @@ def path_over(node: Node, at: int) -> Path:
     """The path of the innermost key or value that spans offset `at`."""
     path: Path = ()
     while type(node) is not ScalarNode and len(path) <= prescan.DEPTH_LIMIT:
-        before = [c for c in _children(node) if (c[1] or c[2]).start_mark.index <= at]
-        inside = next((c for c in reversed(before) if c[2].end_mark.index > at), None)
-        if inside is None:
-            break
-        part, key, node = inside
-        path = (*path, part)
-        if key is not None and at < key.end_mark.index:
+        for part, key, child in _children(node):
+            if key is not None and _spans(key, at):
+                return (*path, part)
+            if _spans(child, at):
+                node, path = child, (*path, part)
+                break
+        else:
             break
     return path
 
@@ -118,6 +122,10 @@ def show(path: Path) -> str:
     return "".join(parts).removeprefix(".")
 
 
+def _spans(node: Node, at: int) -> bool:
+    return bool(node.start_mark.index <= at < node.end_mark.index)
+
+
 def _child(node: Node, part: str | int) -> tuple[Node | None, Node] | None:
     if isinstance(part, int):
         is_item = type(node) is SequenceNode and part < len(node.value)
@@ -129,11 +137,12 @@ def _child(node: Node, part: str | int) -> tuple[Node | None, Node] | None:
     return None
 
 
-def _children(node: Node) -> list[tuple[str | int, Node | None, Node]]:
+def _children(node: Node) -> Iterator[tuple[str | int, Node | None, Node]]:
     if type(node) is SequenceNode:
-        return [(index, None, item) for index, item in enumerate(node.value)]
-    return [(str(key.value) if type(key) is ScalarNode else "?", key, value)
-            for key, value in node.value]  # fmt: skip
+        yield from ((index, None, item) for index, item in enumerate(node.value))
+    elif type(node) is MappingNode:
+        for key, value in node.value:
+            yield str(key.value) if type(key) is ScalarNode else "?", key, value
 
 
 _PLAIN_WORDS = {
@@ -141,6 +150,7 @@ _PLAIN_WORDS = {
     "did not find expected '-' indicator": "expected a list item here; look at the indentation",
     "mapping values are not allowed in this context": "no colon is expected here; quote the text",
     "could not find expected ':'": "expected a colon after the key",
+    "second occurrence": "found duplicate anchor",
     "did not find expected <document start>": "expected the end of the document here",
 }
 
@@ -149,7 +159,7 @@ def _finding(error: yaml.YAMLError, text: str) -> Finding:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem is not None:
         mark = error.problem_mark or error.context_mark
         at = min(mark.index, max(0, len(text) - 1)) if mark is not None else 0
-        problem = _PLAIN_WORDS.get(error.problem, error.problem)
+        problem = str(_PLAIN_WORDS.get(error.problem, error.problem))
         if text[at : at + 1] == "\t":
             problem = "a tab cannot indent YAML; use spaces"
         if "undefined alias" in problem or "duplicate anchor" in problem:

@@ -25,6 +25,8 @@ _BYTE_ORDER_MARKS = {
 }  # fmt: skip
 # More openings on one line than any list of lists has: `- - - -`, `? ? ? ?`, `: : : :`.
 _COMPACT = re.compile(rb"[-?:]{16}")
+# libyaml, of YAML 1.1, breaks lines at these; YAML 1.2 and every editor do not.
+_FOREIGN_BREAK = re.compile("[\x85\u2028\u2029]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _NOT_CONTROL = bytes(c for c in range(256) if not _CONTROL.match(chr(c)))
 _FLESH = bytes(c for c in range(256) if c not in b"-?:\n[]{}")  # what opens nothing

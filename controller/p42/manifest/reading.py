@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from p42.manifest import attached, keylike, prescan
 from p42.manifest.attached import Attached
 from p42.manifest.check import Checker
 from p42.manifest.disk import Signature
-from p42.manifest.finding import Finding, Malformed, diagnose_all, place
+from p42.manifest.finding import MOST, Finding, Malformed, diagnose_all, place
 from p42.manifest.jsontext import JsonText
 from p42.manifest.kindbook import API_GROUP, KindBook, KindEntry
 from p42.manifest.parse import Document, locate, parse, path_over, show
@@ -107,7 +108,7 @@ class Reading:
         self, document: Document, findings: list[Finding], text: str, origin: Origin
     ) -> tuple[Resource | Broken, Attached]:
         line, column = place(text, document.node.start_mark.index)
-        where = Place(origin.file, document.number, line, column)
+        where = Place(origin.file, document.index, line, column)
         entry = self.book.entries.get(document.top("kind") or "")
         extra = attached.NOTHING
         value: Any = None
@@ -144,7 +145,7 @@ def documents_in(text: str, origin: Origin) -> Iterator[Document]:
         is_list = origin.lists and document.top("kind") == LIST
         key, items = locate(document.node, ("items",)) if is_list else (None, document.node)
         if key is not None and isinstance(items.value, list):
-            yield from (Document(document.number, item, document.shared) for item in items.value)
+            yield from (Document(document.index, item, document.shared) for item in items.value)
         else:
             yield document
 
@@ -183,7 +184,7 @@ def _at(document: Document, field: str, code: str, message: str, hint: str) -> F
 def _literals(text: str, documents: list[Document]) -> dict[int, list[Finding]]:
     """Key-like literals by where their document begins; comments count to the one before."""
     found: dict[int, list[Finding]] = {}
-    for at, end in keylike.spans(text):
+    for at, end in islice(keylike.spans(text), MOST):
         before = [d for d in documents if d.node.start_mark.index <= at]
         document = before[-1] if before else documents[0]
         path = show(path_over(document.node, at))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 from typing import Any
 
 from p42.manifest.engines import Breach
@@ -29,6 +28,8 @@ def shown(value: Any) -> str:
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """`did you mean X?` for the closest of `known`, "" if none is close."""
+    from difflib import get_close_matches  # only who erred pays for it
+
     names = list(known)
     lower = {name.lower(): name for name in names}
     close = get_close_matches(str(word).lower(), lower, n=1, cutoff=0.6)

@@ -17,7 +17,7 @@ from typing import Any
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from p42.manifest.finding import Finding
+from p42.manifest.finding import MOST, Finding
 from p42.manifest.prescan import DEPTH_LIMIT, too_deep
 
 # Tags of implicit nodes. Explicit ones come from the parser spelled out, so they are none of these.
@@ -59,7 +59,7 @@ class Builder:
         if type(node) is ScalarNode:
             return node.value if node.tag == STR and node.style != '"' else self._scalar(node)
         if depth >= DEPTH_LIMIT:
-            self.findings.append(too_deep(node.start_mark.index))
+            self.deep(node)
             return None
         if type(node) is MappingNode:
             return self._mapping(node, depth + 1)
@@ -113,9 +113,7 @@ class Builder:
                 continue
             name = key.value
             if name in result:
-                first = f"the first is in line {self._first(node, name)}"
-                message = f"key {name!r} stands twice in one mapping"
-                self.note(key, "duplicate-key", message, suggestion=first)
+                self._twice(node, key)
                 continue
             if name == "<<" and not key.style:
                 self.note(key, "merge-key", "merge keys are not part of YAML 1.2",
@@ -124,9 +122,11 @@ class Builder:
             result[name] = self.build(value, depth)
         return result
 
-    @staticmethod
-    def _first(node: Node, name: str) -> int:
-        return next(int(k.start_mark.line) + 1 for k, _ in node.value if k.value == name)
+    def _twice(self, node: Node, key: Node) -> None:
+        if len(self.findings) < MOST:
+            first = next(k.start_mark.line + 1 for k, _ in node.value if k.value == key.value)
+            message = f"key {key.value!r} stands twice in one mapping"
+            self.note(key, "duplicate-key", message, suggestion=f"the first is in line {first}")
 
     def _bad_key(self, key: Node) -> None:
         if type(key) is ScalarNode and key.tag in (NULL, BOOL, INT, FLOAT, BAD):
@@ -142,8 +142,15 @@ class Builder:
         tag = node.tag.replace("tag:yaml.org,2002:", "!!")
         self.note(node, "tag", f"tag {tag} is refused", suggestion="take the tag out")
 
+    def deep(self, node: Node) -> None:
+        """Add a finding at `node`, which lies too deep."""
+        if len(self.findings) < MOST:
+            self.findings.append(too_deep(node.start_mark.index))
+
     def note(self, node: Node, code: str, message: str, *, suggestion: str = "") -> None:
-        """Add a finding at `node`, or at the beginning of a collection."""
+        """Add a finding at `node`, or at the beginning of a collection; up to MOST of them."""
+        if len(self.findings) >= MOST:
+            return
         at, end = node.start_mark.index, node.end_mark.index
         if type(node) is SequenceNode or type(node) is MappingNode:
             end = at + 1

@@ -1,8 +1,8 @@
 """Stopping: how this process is told to end, and what happens if it does not.
 
 Handlers stay in place to the very end of the process: a signal that arrives while the last files
-are being removed must not kill it half-way. They are functions and never SIG_IGN, which children
-would inherit.
+are being removed must not kill it half-way. While children may be started they are functions, and
+not SIG_IGN, which children would inherit.
 """
 
 from __future__ import annotations
@@ -49,9 +49,10 @@ class Stop:
             await self._event.wait()
 
     def deafen(self) -> None:
-        """Nothing more is heard. The interpreter takes the handlers down before the process ends,
-        and a signal in that moment would turn a clean end into a kill."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+        """Nothing more is heard, and no child is started any more. The interpreter takes functions
+        down before the process ends: a signal in that moment would make a kill of a clean end."""
+        for number in _ENDING:
+            signal.signal(number, signal.SIG_IGN)
 
     def _heard(self, number: int, frame: FrameType | None) -> None:
         self.ask()

@@ -183,10 +183,10 @@ class Database:
 
 
 def make_home(home: Path) -> None:
-    """`home` and its parents, 0700. One that is ours and open to others is closed to them."""
+    """`home` and its parents, 0700: one that is open to others, or closed to us, is mended."""
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if home.stat().st_mode & 0o077:
+        if home.stat().st_mode & 0o777 != 0o700:
             home.chmod(0o700)
     except FileExistsError:
         raise Blocked(f"{home}: a file is where the home should be; move it away") from None

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import stat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,6 +80,8 @@ def connect(path: Path) -> sqlite3.Connection:
     """A connection in autocommit mode that any one thread may use; the file is 0600."""
     try:
         path.touch(mode=0o600)
+        if stat.S_IMODE(path.stat().st_mode) != 0o600:
+            path.chmod(0o600)  # read-only it would open well, and refuse every write
     except OSError as error:
         raise fault(error, str(path)) from error
     connection = sqlite3.connect(

@@ -64,4 +64,5 @@ kind: Kind[Agent, Seen, registration.Step] = Kind(
         Column("FORGE", "spec.forge", wide=True),
     ),
     uses=frozenset({"registry"}),
+    volatile=frozenset({"keys"}),
 )

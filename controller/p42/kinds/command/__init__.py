@@ -36,10 +36,10 @@ kind: Kind[Command, Seen, Step] = Kind(
     driver=Driver,
     nothing=Seen(),
     columns=(
-        Column("LANGUAGE", "spec.language"),
-        Column("DESCRIPTION", "spec.description"),
+        Column("LANGUAGE", "status.language"),
+        Column("DESCRIPTION", "spec.description", wide=True),
         Column("DEPENDENCIES", "spec.dependencies", wide=True),
     ),
     uses=frozenset({"files", "processes", "registry", "works"}),
-    volatile=frozenset({"rival", "interpreter", "missing", "trial", "verdict"}),
+    volatile=frozenset({"rival", "interpreter", "missing", "trial", "verdict", "work"}),
 )

@@ -194,7 +194,11 @@ def _ready(want: Want[Command], seen: Seen) -> Status:
         notes.append(f"needs {', '.join(seen.missing)}, not installed; `p42 deps --install`")
     if seen.rival:
         notes.append(f"hides {seen.rival}")
-    live = {"path": f"commands/{want.ref.name}", "missing": list(seen.missing)}
+    live = {
+        "path": f"commands/{want.ref.name}",
+        "language": told(want).language,
+        "missing": list(seen.missing),
+    }
     return reconciled(message="; ".join(notes), live=live)
 
 

@@ -52,8 +52,9 @@ kind: Kind[ProjectCI, Seen, registration.Step] = Kind(
     columns=(
         Column("PROJECT", "spec.project"),
         Column("AGENT", "spec.agentRef"),
-        Column("PORT", "spec.port"),
+        Column("ENDPOINT", "status.endpoint"),
         Column("ACTIVATION", "spec.activation", wide=True),
     ),
     uses=frozenset({"registry"}),
+    volatile=frozenset({"keys"}),
 )

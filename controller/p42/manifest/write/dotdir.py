@@ -8,7 +8,6 @@ ignored by git through a `.gitignore` of its own.
     status/KIND-NAME.yaml       sidecars
     lock                        the home that writes into this directory
 """
-# ruff: noqa: PTH - paths are strings here: these are system calls
 
 from __future__ import annotations
 
@@ -68,8 +67,7 @@ class DotDir:
             write_new(temporary, data)
             os.replace(temporary, path)
         except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
+            discard(temporary)
             raise
 
     def fresh(self) -> str:
@@ -107,6 +105,12 @@ def parse_swap(path: str) -> Swap | None:
     """What a `swap-` file's name says; None if it is none of ours."""
     parts = os.path.basename(path).split("-", 4)
     return Swap(parts[1], parts[2], parts[4]) if len(parts) == 5 and parts[0] == "swap" else None
+
+
+def discard(path: str) -> None:
+    """Unlink if it is there; what cannot be unlinked is left to the next start."""
+    with contextlib.suppress(OSError):
+        os.unlink(path)
 
 
 def write_new(path: str, data: bytes) -> None:

@@ -3,7 +3,6 @@
 An editor's swap or lock file, unless the editor that left it is gone; git in the middle of
 something; conflict markers. Each is waited out.
 """
-# ruff: noqa: PTH - paths are strings here: these are system calls
 
 from __future__ import annotations
 
@@ -38,22 +37,8 @@ def editor_at(path: str) -> str:
     return ""
 
 
-def git_at(directory: str) -> str:
-    """What git is in the middle of where `directory` (absolute) lies; "" if nothing."""
-    found = _git_directory(directory)
-    if found:
-        for name, meaning in _GIT_AT_WORK.items():
-            if os.path.lexists(f"{found}/{name}"):
-                return f"{meaning} ({name})"
-    return ""
-
-
-def has_conflict(data: bytes) -> bool:
-    """Whether `data` holds conflict markers as git leaves them."""
-    return _MARKERS.search(data) is not None
-
-
-def _git_directory(directory: str) -> str:
+def git_directory(directory: str) -> str:
+    """The `.git` that `directory` (absolute) belongs to; "" if it lies in no work tree."""
     while True:
         candidate = f"{directory.rstrip('/')}/.git"
         if os.path.isdir(candidate):
@@ -64,6 +49,20 @@ def _git_directory(directory: str) -> str:
         if parent == directory:
             return ""
         directory = parent
+
+
+def git_at(git_directory: str) -> str:
+    """What git is in the middle of, by its directory; "" if nothing, or if that is ""."""
+    if git_directory:
+        for name, meaning in _GIT_AT_WORK.items():
+            if os.path.lexists(f"{git_directory}/{name}"):
+                return f"{meaning} ({name})"
+    return ""
+
+
+def has_conflict(data: bytes) -> bool:
+    """Whether `data` holds conflict markers as git leaves them."""
+    return _MARKERS.search(data) is not None
 
 
 def _pointed(file: str, directory: str) -> str:

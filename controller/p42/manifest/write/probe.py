@@ -1,14 +1,12 @@
 """Probe: what the file system of a directory can do, found out by doing it there."""
-# ruff: noqa: PTH - paths are strings here: these are system calls
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import NamedTuple
 
 from p42.manifest.write import kernel
-from p42.manifest.write.dotdir import DotDir, write_new
+from p42.manifest.write.dotdir import DotDir, discard, write_new
 
 
 class Ability(NamedTuple):
@@ -16,6 +14,11 @@ class Ability(NamedTuple):
 
     lease: bool
     exchange: bool
+
+    @property
+    def full(self) -> bool:
+        """Whether a file can be replaced safely right after a save."""
+        return self.lease and self.exchange
 
 
 def probe(dot: DotDir) -> Ability:
@@ -27,8 +30,7 @@ def probe(dot: DotDir) -> Ability:
         return Ability(_can_lease(one), _can_exchange(one, other))
     finally:
         for path in (one, other):
-            with contextlib.suppress(OSError):
-                os.unlink(path)
+            discard(path)
 
 
 def _can_lease(path: str) -> bool:

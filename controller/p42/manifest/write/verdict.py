@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from p42.manifest.write.outline import Refused
 
-__all__ = ["Gone", "Pace", "Refused", "Wait", "Went"]
+__all__ = ["SOON", "Gone", "Mode", "Pace", "Refused", "Wait", "Went", "in_words"]
+
+SOON = 0.1  # s; a save was seen, and is over by then
 
 Mode = Literal["inline", "sidecar", "none"]
 
@@ -47,3 +50,17 @@ class Pace:
     young: float = 1.0  # without a lease: how long it is looked for every `often`
     often: float = 0.05
     seldom: float = 1.0  # between two looks at an older one
+
+
+def in_words(error: OSError) -> str:
+    """Why the system refused, for a person."""
+    return {
+        errno.EROFS: "the file system is read-only",
+        errno.EACCES: "no permission to write there",
+        errno.EPERM: "not permitted to write there",
+        errno.ENOSPC: "the disk is full",
+        errno.EDQUOT: "the disk quota is used up",
+        errno.EBUSY: "the file itself is a mount point",
+        errno.EXDEV: "the file itself is a mount point",
+        errno.EIO: "the disk reports an input/output error",
+    }.get(error.errno or 0, (error.strerror or str(error)).lower())

@@ -1,0 +1,117 @@
+"""Directories: what is known of each directory with manifests: whose it is, what it can do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from p42.manifest.write.dotdir import DotDir
+from p42.manifest.write.homelock import HomeLock
+from p42.manifest.write.kept import KeptFiles
+from p42.manifest.write.obstacles import git_directory
+from p42.manifest.write.probe import Ability, probe
+from p42.manifest.write.verdict import Refused, in_words
+from p42.model.refs import Ref
+
+
+class Here(NamedTuple):
+    """A directory into which this home may write."""
+
+    dot: DotDir
+    ability: Ability
+    git: str  # the `.git` it belongs to; "" = none
+
+
+class Directories:
+    """Of one home. Methods block; called from one thread, but for `describe`."""
+
+    def __init__(self, home: str, kept: KeptFiles) -> None:
+        self._lock = HomeLock(home)
+        self._kept = kept
+        self._known: dict[str, Here] = {}
+        self._checked: dict[str, Here] = {}  # since the round began
+        self._living: dict[str, set[Ref]] = {}  # by directory: whose status we have written
+        self._leaving: set[str] = set()  # directories with none of ours left
+
+    def begin(self) -> None:
+        """A round begins: claims are looked at afresh, once for each directory."""
+        self._checked.clear()
+
+    def claim(self, directory: str) -> Here:
+        """The directory, for writing. Refused if it is another home's, or cannot do it; OSError."""
+        here = self._checked.get(directory)
+        if here is None:
+            here = self._checked[directory] = self._claim(directory)
+        return here
+
+    def _claim(self, directory: str) -> Here:
+        here = self._known.get(directory)
+        dot = here.dot if here is not None else DotDir(directory)
+        self._lock.hold()
+        other = self._lock.claim(dot)
+        if other:
+            raise Refused(f"the p42 of {other} writes into this directory")
+        if here is None:
+            self._kept.recover(dot)
+            dot.make()
+            ability = probe(dot)
+        else:
+            ability = here.ability
+        here = self._known[directory] = Here(dot, ability, git_directory(directory))
+        if not here.ability.lease and not here.ability.exchange:
+            raise Refused("the file system knows neither leases nor the exchange of names")
+        return here
+
+    def own(self, directory: str) -> DotDir | None:
+        """Where sidecars go; None if this directory is another home's or cannot be written."""
+        if directory in self._checked:
+            return self._checked[directory].dot
+        dot = DotDir(directory)
+        try:
+            self._lock.hold()
+            return None if self._lock.claim(dot) else dot
+        except (OSError, Refused):
+            return None
+
+    def note(self, directory: str, wanted: Mapping[Ref, bool]) -> None:
+        """Which refs of the directory have a status of ours from now on, and which have none."""
+        living = self._living.setdefault(directory, set())
+        living |= {ref for ref, there in wanted.items() if there}
+        living -= {ref for ref, there in wanted.items() if not there}
+        if living:
+            self._leaving.discard(directory)
+        else:
+            del self._living[directory]
+            self._leaving.add(directory)
+
+    def tidy(self) -> None:
+        """Take away the `.p42/` of directories with none of ours left, once nothing is kept."""
+        for directory in list(self._leaving):
+            dot = DotDir(directory)
+            if not os.path.isdir(dot.path):
+                self._leaving.discard(directory)
+            elif not dot.leftovers():
+                self._leaving.discard(directory)
+                self._known.pop(directory, None)
+                if self._lock.has(dot):
+                    dot.tidy()
+
+    def let_go(self) -> None:
+        """The writer ends: other homes may claim what was ours."""
+        self._lock.let_go()
+
+    def describe(self, directory: str) -> str:
+        """How a status reaches that directory, for a person."""
+        if not os.path.isdir(directory):
+            return "sidecar: the directory is not there"
+        try:
+            ability = self._claim(os.path.realpath(directory)).ability
+        except Refused as error:
+            return f"sidecar: {error}"
+        except OSError as error:
+            return f"sidecar: {in_words(error)}"
+        if ability.full:
+            return "inline, with leases and exchange"
+        lacks = "leases" if ability.exchange else "exchange of names"
+        return f"inline, into files that have been quiet for a while: no {lacks} here"

@@ -1,0 +1,191 @@
+"""Kept: the files that our writes displaced, looked at again for a while.
+
+Somebody may have opened the old file before the exchange and write into it after. With leases that
+is next to impossible; without, it is how an editor that is slow to finish its save would lose it.
+What is written late goes back to its path if nobody but us has changed that since; otherwise it
+becomes `NAME.p42-conflict` beside it. Never silence.
+
+After a crash the same is done with what lies in `.p42/`: the name of each file tells what it was.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from p42.manifest.write import kernel
+from p42.manifest.write.dotdir import DotDir, discard, parse_swap, short
+from p42.manifest.write.exchange import put_back
+from p42.manifest.write.stage import Staged
+from p42.manifest.write.verdict import Pace
+
+_CONFLICTS = 100  # names tried; nobody leaves that many lying about
+Tell = Callable[[str, str], None]  # path of the manifest, what happened
+
+
+@dataclass(slots=True)
+class Kept:
+    """A displaced file. `tip`: the digest of what stands at `path` if only we have written it."""
+
+    path: str
+    aside: str
+    tip: str
+    seen: tuple[int, ...]  # what tells that nobody has written into it
+    until: float  # monotonic
+    young_until: float
+    leased: bool
+
+
+class KeptFiles:
+    """All displaced files of this process. Its methods block; called from one thread."""
+
+    def __init__(self, pace: Pace, tell: Tell) -> None:
+        self._pace = pace
+        self._tell = tell
+        self._kept: dict[str, list[Kept]] = {}
+
+    def add(self, staged: Staged, *, leased: bool) -> None:
+        """`staged` has been exchanged: what it displaced is at its `aside`."""
+        base = staged.base
+        old, new = short(base.data), short(staged.data)
+        for kept in self._kept.get(base.path, ()):
+            if kept.tip == old:  # nobody has written between that write of ours and this one
+                kept.tip = new
+        self._keep(base.path, staged.aside, new, _written(base.found), leased=leased)
+
+    def look(self) -> float | None:
+        """Look at all of them. Seconds until the next look; None if none is left."""
+        now = time.monotonic()
+        chains, self._kept = self._kept, {}
+        for chain in chains.values():
+            for kept in chain:
+                if self._holds(kept, now):
+                    self._kept.setdefault(kept.path, []).append(kept)
+        if not self._kept:
+            return None
+        young = any(
+            not kept.leased and now < kept.young_until
+            for chain in self._kept.values()
+            for kept in chain
+        )
+        return self._pace.often if young else self._pace.seldom
+
+    def recover(self, dot: DotDir) -> None:
+        """See to what a crash left in `dot`."""
+        for aside in dot.leftovers():
+            swap = parse_swap(aside)
+            if swap is None:
+                discard(aside)
+                continue
+            held = _read(aside)
+            if held is None:
+                continue
+            if short(held) in (swap.base, swap.new) or not _sane(held):
+                discard(aside)  # never exchanged, or exchanged and never written again
+            else:
+                self._rescue(f"{dot.directory}/{swap.name}", aside, swap.new)
+
+    def _keep(
+        self, path: str, aside: str, tip: str, seen: tuple[int, ...], *, leased: bool
+    ) -> None:
+        now = time.monotonic()
+        until, young_until = now + self._pace.keep, now + self._pace.young
+        kept = Kept(path, aside, tip, seen, until, young_until, leased)
+        self._kept.setdefault(path, []).append(kept)
+
+    def _holds(self, kept: Kept, now: float) -> bool:
+        """Whether it is still to be kept; sees to a late write."""
+        try:
+            found = os.lstat(kept.aside)
+        except FileNotFoundError:
+            return False
+        if _written(found) != kept.seen:
+            self._rescue(kept.path, kept.aside, kept.tip)
+            return False
+        if now < kept.until:
+            return True
+        if _is_open(kept.aside):
+            kept.until = now + self._pace.keep
+            return True
+        discard(kept.aside)
+        return False
+
+    def _rescue(self, path: str, aside: str, tip: str) -> None:
+        """Bring what was written late into `aside` to where its owner finds it."""
+        there = _read(path)
+        if there is not None and short(there) == tip and self._restore(path, aside, tip):
+            self._tell(path, "a save that came late was put back")
+            return
+        if _read(aside) == _read(path):
+            discard(aside)
+            return
+        conflict = _beside(path, aside)
+        self._tell(path, f"a save that came late is kept in {os.path.basename(conflict)}")
+
+    def _restore(self, path: str, aside: str, tip: str) -> bool:
+        """Exchange what is at `aside` for our own bytes at `path`, if it is they that come out.
+
+        They are kept in turn: somebody may have opened them meanwhile.
+        """
+        try:
+            late = os.lstat(aside).st_ino
+            kernel.exchange(aside, path)
+        except OSError:
+            return False
+        out, there = _read(aside), _read(path)
+        if out is not None and short(out) == tip:
+            found = os.lstat(aside)
+            self._keep(path, aside, short(there or b""), _written(found), leased=False)
+            return True
+        put_back(aside, path, late)
+        return False
+
+
+def _written(found: os.stat_result) -> tuple[int, ...]:
+    return found.st_size, found.st_mtime_ns
+
+
+def _read(path: str) -> bytes | None:
+    try:
+        with open(path, "rb") as found:
+            return found.read()
+    except OSError:
+        return None
+
+
+def _sane(data: bytes) -> bool:
+    """Not what a power cut makes of a file whose bytes never reached the disk."""
+    return bool(data) and b"\0" not in data
+
+
+def _is_open(path: str) -> bool:
+    """Whether somebody has the file open, as far as a lease can tell."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        state = kernel.lease(descriptor)
+        if state == "held":
+            kernel.release(descriptor)
+        return state == "refused"
+    finally:
+        os.close(descriptor)
+
+
+def _beside(path: str, aside: str) -> str:
+    """Rename to the first free `NAME.p42-conflict`: who has it open goes on writing into it."""
+    for number in range(1, _CONFLICTS):
+        conflict = f"{path}.p42-conflict" + (f"-{number}" if number > 1 else "")
+        try:
+            kernel.rename_new(aside, conflict)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            if error.errno not in kernel.UNKNOWN or os.path.lexists(conflict):
+                continue
+            os.rename(aside, conflict)
+        return conflict
+    return aside

@@ -1,0 +1,85 @@
+"""A real world in a real directory: files, processes, SQLite, keys; what the daemon has."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from p42.model.kind import AnyKind, Driver, Want
+from p42.model.plan import Plan
+from p42.model.ports import World
+from p42.model.refs import Ref
+from p42.runtimes.clock import SystemClock
+from p42.runtimes.files import DiskFiles
+from p42.runtimes.processes import LocalProcesses
+from p42.stores.database import Database
+from p42.stores.keys import SystemKeys
+from p42.stores.registry import SqliteRegistry
+from p42.stores.works import SqliteWorks
+
+PASSES = 4  # start tests, end of tests, write: more means that it does not converge
+
+
+@dataclass
+class Reality:
+    """A home and one kind's driver in it."""
+
+    kind: AnyKind
+    world: World
+    driver: Driver[Any, Any, Any]
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def commands(self) -> Path:
+        """Where commands are forged."""
+        return self.world.home / "commands"
+
+    async def look(self, ref: Ref, want: Want[Any] | None) -> tuple[Any, Plan[Any]]:
+        """Observe and plan."""
+        seen = await self.driver.observe(ref, want)
+        return seen, self.kind.plan(want, seen, self.world.clock.now())
+
+    async def make(self, ref: Ref, want: Want[Any] | None) -> tuple[Any, Plan[Any]]:
+        """Act until the plan is empty and no work is left; the last look."""
+        for _ in range(PASSES):
+            seen, plan = await self.look(ref, want)
+            if plan.in_flight:
+                await self.works_end()
+                continue
+            if not plan.steps:
+                return seen, plan
+            for step in plan.steps:
+                await self.driver.act(ref, want, step)
+        raise AssertionError(f"not settled after {PASSES} passes: {plan}")
+
+    async def works_end(self) -> None:
+        """Wait until a work in flight has ended."""
+        async with asyncio.timeout(60):
+            await self.ended.wait()
+        self.ended.clear()
+
+
+@asynccontextmanager
+async def reality(
+    kind: AnyKind, home: Path, *, env: Mapping[str, str] | None = None
+) -> AsyncIterator[Reality]:
+    """A real world with the ports `kind` declares. `env` is added to PATH, HOME and the like."""
+    env = {**os.environ, **(env or {})}
+    ended = asyncio.Event()
+    with Database.open(home) as database:
+        clock = SystemClock()
+        async with SqliteWorks(database, wake=lambda _: ended.set(), clock=clock) as works:
+            world = World(
+                home, clock,
+                files=DiskFiles(home, path=env["PATH"]),
+                processes=LocalProcesses(env, home=home),
+                keys=SystemKeys(env),
+                registry=SqliteRegistry(database),
+                works=works,
+            ).only(kind.uses)  # fmt: skip
+            yield Reality(kind, world, kind.driver(world), ended)

@@ -1,0 +1,151 @@
+"""Situations: wants and what may be seen beside them, drawn from a kind's own schema and types."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from functools import cache
+from typing import Any
+
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from p42.kinds import discover
+from p42.kinds.command.plan import forged, work_of
+from p42.kinds.command.seen import MODE
+from p42.kinds.command.seen import Seen as CommandSeen
+from p42.manifest.kindbook import KindEntry, entry, kind_folders
+from p42.manifest.schemas import generate
+from p42.model.kind import AnyKind, Want
+from p42.model.plan import Instant, Outcome, Plan
+from p42.model.ports import Registration
+from p42.model.refs import Ref
+from tests.laws.schemas import values
+
+KINDS = discover()
+NOW = Instant(1_800_000_000.0)
+SCRIPTS = ("echo hi\n", "exit 3", "#!/bin/sh\ncat\n", "#!/usr/bin/env node\n", 'printf "%s" "é\\n"')
+SOURCES = (b"echo hi\n", b"#!/usr/bin/env python3\nprint(1)\n", b"", b"\xff\x00")
+
+
+@cache
+def entry_of(kind: str) -> KindEntry:
+    """Schema and marks of a kind, generated from its spec as `make schemas` does."""
+    found = {e.name: e for e in (entry(folder, generate(folder)) for folder in kind_folders())}
+    return found[kind]
+
+
+def typed(kind: AnyKind, raw: Mapping[str, Any]) -> Any:
+    """The spec as the engine makes it."""
+    return _adapter(kind.spec).validate_json(json.dumps(raw))
+
+
+_adapter = cache(TypeAdapter)
+
+
+def raw_specs(kind: AnyKind) -> st.SearchStrategy[dict[str, Any]]:
+    """Specs as manifests may say them."""
+    return _raw_specs(kind.name)
+
+
+@cache
+def _raw_specs(kind: str) -> st.SearchStrategy[dict[str, Any]]:
+    return values(entry_of(kind).schema)
+
+
+@st.composite
+def wants(draw: st.DrawFn, kind: AnyKind) -> Want[Any]:
+    """A want with every file it names."""
+    raw = draw(raw_specs(kind))
+    if "source" in raw:  # it is really run: not just any text
+        raw["source"] = draw(st.sampled_from(SCRIPTS))
+    named = [raw[path[1]] for path in entry_of(kind.name).files if path[1] in raw]
+    return Want(
+        Ref(kind.name, draw(st.sampled_from(["hello", "x-1"]))),
+        typed(kind, raw),
+        annotations={"p42.dev/adopt": "true"} if draw(st.booleans()) else {},
+        files={name: draw(st.sampled_from(SOURCES)) for name in named},
+    )
+
+
+def seen_beside(kind: AnyKind, want: Want[Any]) -> st.SearchStrategy[Any]:
+    """What a driver could report of `want`'s name, whatever happened there before."""
+    return _SEEN.get(kind.name, _rows)(kind, want)
+
+
+@st.composite
+def _rows(draw: st.DrawFn, kind: AnyKind, want: Want[Any]) -> Any:
+    """Registered kinds: no row, the right one, another one; keys in any state."""
+    right = made(kind, want).row
+    row = draw(st.sampled_from([None, right, Registration("0" * 16, {"was": "other"})]))
+    state = st.sampled_from(["present", "missing", "locked"])
+    keys = draw(st.dictionaries(st.sampled_from(["env:A", "file:/b"]), state, max_size=2))
+    return replace(kind.nothing, row=row, keys=keys)
+
+
+@st.composite
+def _paths(draw: st.DrawFn, kind: AnyKind, want: Want[Any]) -> CommandSeen:
+    """Commands: the right bytes, older ones of ours, somebody's; anything else at the path."""
+    older = f"#!/bin/sh\n# p42: Command/{want.ref.name} sha256:{'0' * 16}\n".encode()
+    form = draw(st.sampled_from(["absent", "file", "directory", "link", "other"]))
+    data = draw(st.sampled_from([forged(want) or b"", older, b"mine", b""]))
+    data = data if form == "file" else b""
+    work = work_of(want)
+    return CommandSeen(
+        form=form,
+        mode=draw(st.sampled_from([MODE, 0o644, 0])) if form == "file" else 0,
+        data=data,
+        claimed=draw(st.booleans()),
+        marked=b"# p42: Command/" in data or b"// p42: Command/" in data,
+        rival=draw(st.sampled_from(["", "/usr/bin/hello"])),
+        interpreter=draw(st.sampled_from(["", "", "node"])),
+        missing=draw(st.sampled_from([(), (), ("jq",)])),
+        installer=draw(st.booleans()) or not want.spec.dependencies,
+        trial=draw(st.sampled_from(["unknown", "running", "passed", "failed"])) if work else "none",
+        work=work,
+    )  # fmt: skip
+
+
+_SEEN: Mapping[str, Callable[..., st.SearchStrategy[Any]]] = {"Command": _paths}
+
+
+def steps_of(kind: AnyKind, want: Want[Any] | None, seen: Any) -> Plan[Any]:
+    """The plan."""
+    return kind.plan(want, seen, NOW)
+
+
+def after(kind: AnyKind, seen: Any, steps: Any) -> Any:
+    """`seen` after `steps`, as the kind predicts."""
+    for step in steps:
+        seen = kind.predict(seen, step)
+    return seen
+
+
+def one_pass(kind: AnyKind, want: Want[Any] | None, seen: Any, *, ok: bool = True) -> Any:
+    """What is there after one pass: all steps once, and once more where work had to end first."""
+    seen = after(kind, seen, steps_of(kind, want, seen).steps)
+    if steps_of(kind, want, seen).in_flight:
+        seen = kind.finish(seen, Outcome(seen.work, ok, "" if ok else "test 1: no"))
+        seen = after(kind, seen, steps_of(kind, want, seen).steps)
+    return seen
+
+
+def crashed(kind: AnyKind, seen: Any) -> Any:
+    """`seen` by the next daemon: work that was running is as if it had never begun."""
+    running = getattr(seen, "trial", "") == "running"
+    return replace(seen, trial="unknown") if running else seen
+
+
+def made(kind: AnyKind, want: Want[Any]) -> Any:
+    """What is there once `want` was made real from nothing, with nothing in the way."""
+    nothing = kind.nothing
+    if isinstance(nothing, CommandSeen):
+        work = work_of(want)
+        nothing = replace(nothing, work=work, trial="unknown" if work else "none")
+    return one_pass(kind, want, nothing)
+
+
+def stable(kind: AnyKind, seen: Any) -> dict[str, Any]:
+    """The fields of `seen` that reality may not show otherwise than predicted."""
+    return {f.name: getattr(seen, f.name) for f in fields(seen) if f.name not in kind.volatile}
