@@ -12,13 +12,11 @@ from typing import Annotated, Any
 
 import typer
 
-from p42.cli import outputs, params, terminal
+from p42.cli import applying, outputs, params, terminal
 from p42.cli.home import home
-from p42.cli.progress import Progress
 from p42.client import link
-from p42.model.errors import Exit, InvalidInput
+from p42.model.errors import Exit
 
-STDIN = "-"
 Prune = Annotated[bool, typer.Option("--prune", help="Also do the deletions that are held.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Return before it is real.")]
 
@@ -44,16 +42,7 @@ def apply(
         with _as_paths(file or ()) as paths:
             _show_steps(_planned(paths, prune=prune), output)
         return Exit.OK
-    named = file or ()
-    payload: dict[str, Any] = {
-        "paths": _paths(path for path in named if path != STDIN),
-        "prune": prune,
-        "wait": not no_wait,
-        "timeout": seconds,
-    }
-    if STDIN in named:
-        payload["stdin"] = sys.stdin.read()
-    return _followed("apply", payload, output)
+    return applying.apply(file or (), seconds, prune=prune, wait=not no_wait, output=output)
 
 
 def diff(file: params.Files = None, prune: Prune = False,
@@ -88,38 +77,7 @@ def delete(
         payload["paths"] = [os.path.abspath(path) for path in file]  # noqa: PTH100 - may be gone
     else:
         payload["refs"] = [params.ref(ref) for ref in refs or ()]
-    return _followed("delete", payload, output)
-
-
-def _followed(verb: str, payload: dict[str, Any], output: str) -> int:
-    from p42.cli import spawning
-
-    spawning.ensure(home())
-    with Progress(sys.stderr, of_delete=verb == "delete") as progress:
-        answer = _final(link.stream(home(), verb, payload), progress)
-    code = int(answer.pop("code", 0))
-    for finding in answer.get("broken", ()):
-        progress.finding(finding)
-    if output == "json":
-        answer["broken"] = [outputs.diagnostic(finding) for finding in answer.get("broken", ())]
-        outputs.print_json(answer)
-    else:
-        progress.summary(answer, waited=bool(payload["wait"]), code=code)
-    return code
-
-
-def _final(parts: Iterator[dict[str, Any]], progress: Progress) -> dict[str, Any]:
-    answer: dict[str, Any] = {}
-    try:
-        for part in parts:
-            if "stream" in part:
-                progress.changed(part["stream"])
-            else:
-                answer = part["data"]
-    except KeyboardInterrupt:
-        terminal.notice("p42: no longer waiting; the daemon goes on. See: p42 get status")
-        raise
-    return answer
+    return applying.followed("delete", payload, output)
 
 
 def _planned(paths: Sequence[str], *, prune: bool) -> list[dict[str, Any]]:
@@ -153,17 +111,9 @@ def _show_steps(steps: list[dict[str, Any]], output: str) -> None:
 def _as_paths(named: Sequence[str]) -> Iterator[list[str]]:
     """Absolute paths; standard input as a file that is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="p42-") as directory:
-        paths = _paths(path for path in named if path != STDIN)
-        if STDIN in named:
+        paths = applying.paths_of(named)
+        if applying.STDIN in named:
             kept = Path(directory) / "stdin.yaml"
             kept.write_text(sys.stdin.read())
             paths.append(str(kept))
         yield paths
-
-
-def _paths(named: Iterator[str]) -> list[str]:
-    paths = [os.path.abspath(path) for path in named]  # noqa: PTH100 - links stay as they are
-    for path in paths:
-        if not os.path.lexists(path):
-            raise InvalidInput(f"{path}: nothing is there")
-    return paths

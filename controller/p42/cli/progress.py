@@ -44,7 +44,7 @@ class Progress:
         if item.get("gone"):
             self._settled(name, "gone", Mend.READY, "")
         else:
-            mend = _mend(item["reason"])
+            mend = _mend(item)
             if mend is Mend.TIME or (self._of_delete and mend is Mend.READY):
                 self._pending[name] = item["reason"]
             else:
@@ -75,7 +75,7 @@ class Progress:
     def _tell_unless_told(self, result: dict[str, Any]) -> None:
         name = _name(result)
         if self._told.get(name) != (result["reason"], result["message"]):
-            self._settled(name, result["reason"], _mend(result["reason"]), result["message"])
+            self._settled(name, result["reason"], _mend(result), result["message"])
 
     def _remedies(self, held: list[str], code: int) -> None:
         if held:
@@ -115,9 +115,10 @@ def _name(item: dict[str, Any]) -> str:
     return f"{item['kind'].lower()}/{item['name']}"
 
 
-def _mend(reason: str) -> Mend:
-    known = REASONS.get(reason)
-    return known.mend if known else Mend.TIME
+def _mend(item: dict[str, Any]) -> Mend:
+    """Who can mend it. A Waiting has the class of what it waits for, so the daemon tells."""
+    known = REASONS.get(item["reason"])
+    return Mend(item["mend"]) if "mend" in item else known.mend if known else Mend.TIME
 
 
 def _readiness(results: list[dict[str, Any]]) -> str:

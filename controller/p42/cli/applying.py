@@ -1,0 +1,68 @@
+"""Applying: asks the daemon to apply or delete, tells how it goes, sums it up. Without typer."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from p42.cli import outputs, spawning, terminal
+from p42.cli.home import home
+from p42.cli.progress import Progress
+from p42.client import link
+from p42.model.errors import InvalidInput
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any
+
+STDIN = "-"
+
+
+def apply(named: Sequence[str], seconds: float, *, prune: bool, wait: bool, output: str) -> int:
+    """Make what stands in `named` real; its exit code. `seconds`: how long to wait for it."""
+    payload: dict[str, Any] = {
+        "paths": paths_of(named), "prune": prune, "wait": wait, "timeout": seconds,
+    }  # fmt: skip
+    if STDIN in named:
+        payload["stdin"] = sys.stdin.read()
+    return followed("apply", payload, output)
+
+
+def followed(verb: str, payload: dict[str, Any], output: str) -> int:
+    """Ask, follow the answer to its end, sum it up; its exit code."""
+    spawning.ensure(home())
+    with Progress(sys.stderr, of_delete=verb == "delete") as progress:
+        answer = _final(link.stream(home(), verb, payload), progress)
+    code = int(answer.pop("code", 0))
+    for finding in answer.get("broken", ()):
+        progress.finding(finding)
+    if output == "json":
+        answer["broken"] = [outputs.diagnostic(finding) for finding in answer.get("broken", ())]
+        outputs.print_json(answer)
+    else:
+        progress.summary(answer, waited=bool(payload["wait"]), code=code)
+    return code
+
+
+def _final(parts: Iterator[dict[str, Any]], progress: Progress) -> dict[str, Any]:
+    answer: dict[str, Any] = {}
+    try:
+        for part in parts:
+            if "stream" in part:
+                progress.changed(part["stream"])
+            else:
+                answer = part["data"]
+    except KeyboardInterrupt:
+        terminal.notice("p42: no longer waiting; the daemon goes on. See: p42 get status")
+        raise
+    return answer
+
+
+def paths_of(named: Sequence[str]) -> list[str]:
+    """Absolute paths of what is named, without standard input. InvalidInput: nothing is there."""
+    paths = [os.path.abspath(path) for path in named if path != STDIN]  # noqa: PTH100 - links stay as they are
+    for path in paths:
+        if not os.path.lexists(path):
+            raise InvalidInput(f"{path}: nothing is there")
+    return paths
