@@ -24,7 +24,7 @@ from collections.abc import (
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from p42 import __version__
 from p42.api.house import House
@@ -119,7 +119,8 @@ class _Rooms:
         self.ledger = SqliteLedger(database)
         self.journal = SqliteJournal(database, clock=clock)
         self.works = SqliteWorks(database, wake=self._wake, clock=clock)
-        self.statuses = StatusWriter(home, mode=settings.status_write)
+        mode = cast(Any, settings.status_write)  # config lets no other word through
+        self.statuses = StatusWriter(home, mode=mode, journal=self.journal)
         closed = NO_TOKENS if settings.gateway_auth == "token" else ""
         self.gateway = Gateway(settings.gateway_ports, closed=closed)
         self.world = World(
@@ -141,27 +142,28 @@ class _Rooms:
             _running(self.statuses.run(), last=self.statuses.flush),
             self.works,
             _running(self.engine.run()),
-            _running(serve_control(world)),
-            _running(self.gateway.run(world)),
         ):
-            await self._follow(sources)
-            await self.gateway.tried.wait()
-            _log.info("%s", ready_message(self.settings.home, self.gateway))
-            gc.collect()
-            gc.freeze()  # what is there now stays; later collections need not walk it
-            await stop.wait()
-            _log.info("p42 is stopping")
+            await self._follow_own()
+            async with _running(serve_control(world)), _running(self.gateway.run(world)):
+                if sources:
+                    await self.engine.follow(sources)
+                await self.gateway.tried.wait()
+                _log.info("%s", ready_message(self.settings.home, self.gateway))
+                gc.collect()
+                gc.freeze()  # what is there now stays; later collections need not walk it
+                await stop.wait()
+                _log.info("p42 is stopping")
 
-    async def _follow(self, sources: Sequence[str]) -> None:
+    async def _follow_own(self) -> None:
+        """What the CLI and agents declare. Before any door opens: `apply` may add to it at once."""
         own = self.settings.home / "manifests"
         own.mkdir(mode=0o700, exist_ok=True)
-        if str(own) not in self.ledger.sources():
-            try:
-                await self.engine.follow([str(own)])
-            except InvalidInput as error:
-                _log.error("%s is not followed: %s", own, error)
-        if sources:
-            await self.engine.follow(sources)
+        if str(own) in self.ledger.sources():
+            return
+        try:
+            await self.engine.follow([str(own)])
+        except InvalidInput as error:
+            _log.error("%s is not followed: %s", own, error)
 
     def _for_verbs(self, stop: Stop) -> World:
         house = House(

@@ -12,6 +12,7 @@ import argparse
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from itertools import product
 
 SHAPE = (5, 7, 5)
@@ -37,12 +38,14 @@ WEAK_ENDS = frozenset({
 })  # fmt: skip
 
 PREFIX = re.compile(r"^(?:[a-z0-9_./-]+(?:\([^)]*\))?!?:\s+)+", re.IGNORECASE)
-WORD = re.compile(r"[A-Za-z]+(?:['’][A-Za-z]+)?")
+WORD = re.compile(r"[A-Za-z]+(?:['’][A-Za-z]+)?,?")
+PAUSE = re.compile(r"[^A-Za-z'’,\s-]+|\s-+\s")  # numbers and signs cannot be read aloud either
 VOWELS = re.compile(r"[aeiouy]+")
 
 
 def syllables(word: str) -> int:
     """How many syllables `word` has: the table first, then the usual rules of English spelling."""
+    word = word.rstrip(",")
     low = word.lower().replace("’", "'")
     if low in KNOWN:
         return KNOWN[low]
@@ -63,31 +66,35 @@ def syllables(word: str) -> int:
     return max(1, count)
 
 
-def phrase_of(subject: str) -> list[str]:
-    """The words of a commit subject, without `scope: ` in front and `(#12)` behind."""
-    text = PREFIX.sub("", re.sub(r"\(#\d+\)", "", subject))
-    return WORD.findall(text)
+def clauses(subject: str) -> list[list[str]]:
+    """The words of a commit subject, cut where a reader would pause; no `scope: `, no `(#12)`."""
+    text = PREFIX.sub("", subject)
+    return [words for part in PAUSE.split(text) if (words := WORD.findall(part))]
 
 
 def runs(subjects: list[str]) -> dict[int, list[tuple[int, int, str]]]:
     """Runs of words by their syllables: (penalty, age, text), best first. Age 0 is the newest."""
     found: dict[int, list[tuple[int, int, str]]] = {}
     for age, subject in enumerate(subjects):
-        words = phrase_of(subject)
-        counts = [syllables(word) for word in words]
-        for start in range(len(words)):
-            total = 0
-            for end in range(start, len(words)):
-                total += counts[end]
-                if total > max(SHAPE) + 1:
-                    break
-                penalty = 2 * (start > 0) + (end + 1 < len(words))
-                penalty += 3 * (words[end].lower() in WEAK_ENDS)
-                text = " ".join(words[start : end + 1])
-                found.setdefault(total, []).append((penalty, age, text))
+        for words in clauses(subject):
+            for count, penalty, text in runs_of(words):
+                found.setdefault(count, []).append((penalty, age, text))
     for candidates in found.values():
         candidates.sort()
     return found
+
+
+def runs_of(words: list[str]) -> Iterator[tuple[int, int, str]]:
+    """(syllables, penalty, text) of each run in a clause. Whole clauses read best."""
+    counts = [syllables(word) for word in words]
+    for start in range(len(words)):
+        for end in range(start + 1, len(words) + 1):
+            count = sum(counts[start:end])
+            if count > max(SHAPE) + 1:
+                break
+            penalty = 2 * (start > 0) + (end < len(words))
+            penalty += 3 * (words[end - 1].lower() in WEAK_ENDS)
+            yield count, penalty, " ".join(words[start:end]).rstrip(",")
 
 
 def distance(counts: tuple[int, ...]) -> int:

@@ -209,7 +209,7 @@ async def test_a_request_sent_byte_by_byte_for_ever_is_closed(opened: OPEN) -> N
     async with opened(limits) as door, door.client() as client:
         await client.send(b'{"type":"')
         async with asyncio.timeout(10):
-            while not client.reader.at_eof():
+            while not client.reader.at_eof() and client.reader.exception() is None:
                 client.writer.write(b"x")
                 await asyncio.sleep(0.005)  # the slow client itself
 

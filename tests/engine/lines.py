@@ -15,6 +15,7 @@ from p42.model.look import Broken, FileLook, SourceLook
 from p42.model.refs import Ref
 from p42.model.resource import Place, Resource, digest_of
 
+KEYS = {"text", "pot", "slow", "default", "key", "inside"}
 VALUES = {"true": True, "false": False}
 
 
@@ -47,11 +48,16 @@ def file_look(path: str, text: str, *, state: str = "read") -> FileLook:
         name = rest.split(" ")[0]
         if not name or kind not in ("Note", "Pot"):
             documents.append(broken(path, number, Ref(kind, name) if name else None))
-        elif "!" in rest:
+        elif "!" in rest or not KEYS.issuperset(word.partition("=")[0] for word in words(rest)):
             documents.append(broken(path, number, Ref(kind, name), "bad value"))
         else:
             documents.append(resource(line, path, number))
     return FileLook(path, "read", tuple(documents), text.encode(), empty=not lines)
+
+
+def words(rest: str) -> list[str]:
+    """The settings behind a name, without annotations."""
+    return [word for word in rest.split(" ")[1:] if word and not word.startswith("@")]
 
 
 def source_look(source: str, files: Mapping[str, str]) -> SourceLook:

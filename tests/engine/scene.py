@@ -9,7 +9,6 @@ from p42.engine.wish import State
 from p42.model.ledger import Entry
 from p42.model.plan import Instant
 from p42.model.refs import Ref
-from p42.model.resource import Resource
 from tests.engine.lines import LineRules, file_look, source_look
 
 A, B, C = (Ref("Note", name) for name in "abc")
@@ -26,7 +25,7 @@ class Scene:
         self.survey()
 
     def fresh(self, *, keep_all: bool = False) -> Catalog:
-        return Catalog(executes=executes, cross=LineRules().cross, keep_all=keep_all)
+        return Catalog(cross=LineRules().cross, keep_all=keep_all)
 
     def survey(self, after: float = 0.0) -> frozenset[Ref]:
         self.now += after
@@ -52,10 +51,6 @@ class Scene:
         self.catalog = self.fresh(keep_all=keep_all)
         self.catalog.restore(entries, ["/m"])
         self.survey()
-
-
-def executes(each: Resource) -> bytes:
-    return str(each.spec.get("text", "")).encode()
 
 
 def many(count: int) -> Mapping[str, str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from p42.engine.wish import State
 from p42.model.look import FileLook, SourceLook
+from p42.model.refs import Ref
 from tests.engine.lines import file_look
-from tests.engine.scene import A, Scene
+from tests.engine.scene import A, B, Scene
 
 
 def test_a_file_held_open_is_not_read() -> None:
@@ -35,10 +36,27 @@ def test_bytes_that_are_cut_wait_for_a_second_look() -> None:
     assert scene.catalog.wishes[A].resource.spec == {"text": "rm-rf-"}
 
 
-def test_a_cut_that_executes_the_same_does_not_wait() -> None:
-    scene = Scene(a="Note a text=x slow=long")
-    assert scene.save("a", "Note a text=x") == {A}
-    assert scene.catalog.wishes[A].resource.spec == {"text": "x"}
+def test_a_cut_that_changes_no_spec_does_not_wait() -> None:
+    scene = Scene(a="Note a text=x\n\n\n")
+    assert scene.save("a", "Note a text=x") == frozenset()
+    assert scene.catalog.due_files == {}
+
+
+def test_a_cut_of_what_runs_nothing_waits_too() -> None:
+    scene = Scene(a="Pot a key=missing")
+    assert scene.save("a", "Pot a key=miss") == frozenset()
+
+
+def test_what_is_new_in_a_cut_file_waits_too() -> None:
+    scene = Scene(a="Note alpha text=x")
+    scene.save("a", "Note al")
+    assert scene.state(Ref("Note", "al")) is None
+
+
+def test_documents_that_a_cut_leaves_whole_are_not_touched() -> None:
+    scene = Scene(a="Note a text=x\nNote b text=abc")
+    assert scene.save("a", "Note a text=x\nNote b text=a") == frozenset()
+    assert (scene.state(A), scene.state(B)) == (State.GOOD, State.GOOD)
 
 
 def test_a_cut_that_grows_waits_until_it_stands_still() -> None:

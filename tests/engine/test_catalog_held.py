@@ -184,7 +184,7 @@ def test_two_defaults_break_both_and_keep_what_ran() -> None:
     pots = [Ref("Pot", name) for name in "ab"]
     assert [scene.state(ref) for ref in pots] == [State.BROKEN, State.BROKEN]
     assert scene.catalog.wishes[pots[1]].resource.spec == {}
-    scene.save("a", "Pot a")
+    scene.save("a", "Pot a key=k")
     assert [scene.state(ref) for ref in pots] == [State.GOOD, State.GOOD]
     assert scene.catalog.wishes[pots[1]].resource.spec == {"default": True}
 

@@ -140,3 +140,16 @@ async def test_a_commit_without_the_files_needs_no_prune(home: Home) -> None:
         await engine.follow([home.path])
         await settled(engine)
         assert home.real() == {"Note/m": "#p42\ny"}
+
+
+async def test_what_is_absent_on_one_look_is_not_mended_before_it_goes(home: Home) -> None:
+    home.save("a.yaml", "Note a text=x")
+    home.save("b.yaml", "Note b text=x")
+    async with home.running() as engine:
+        home.land.acts.clear()
+        (home.land.root / "Note/a").unlink()
+        home.remove("a.yaml")
+        engine.wake(ref("Note/a"))
+        await engine.follow([home.path])
+        await settled(engine)
+        assert home.land.acts == []

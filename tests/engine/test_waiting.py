@@ -36,7 +36,7 @@ async def test_the_change_of_the_root_wakes_all_that_wait_for_it(home: Home) -> 
     home.save("a.yaml", "Pot inner inside=outer\nNote a text=x pot=inner")
     async with home.running() as engine:
         before = asyncio.get_running_loop().time()
-        home.save("p.yaml", "Pot outer")
+        home.save("p.yaml", "Pot outer key=there")
         await asyncio.sleep(0.001)
         await settled(engine)
         assert asyncio.get_running_loop().time() - before < 0.1

@@ -19,7 +19,11 @@ GUARD_MORE_THAN = 3  # losing this many or fewer is everyday work
 def believed_at(wish: Wish, home: Shelf | None) -> float:
     """When (monotonic) a look that still misses `wish` is proof. `home`: the file it stood in."""
     assert wish.since is not None  # noqa: S101 - only asked of ABSENT ones
-    return wish.since + (EMPTY_GRACE if home is not None and home.empty else GRACE)
+    if home is None:
+        return wish.since + GRACE
+    # A slow writer has got no further than the documents before it: its pause is what counts.
+    since = max(wish.since, home.grew_at or wish.since)
+    return since + (EMPTY_GRACE if home.empty else GRACE)
 
 
 def too_many(wishes: Iterable[Wish], *, declares_anything: bool) -> bool:

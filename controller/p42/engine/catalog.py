@@ -8,7 +8,7 @@ Guarantees:
     Started again from the ledger, it comes to the same end.
 
 Assumptions: `now` never goes back (monotonic seconds); one caller at a time. Pure: no I/O, no
-clock; `executes` and `cross` are pure too.
+clock; `cross` is pure too.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import replace
 from p42.engine.absence import believed_at, too_many
 from p42.engine.paths import lies_in
 from p42.engine.quarrel import Cross, Quarrels
-from p42.engine.shelf import Executes, Shelf
+from p42.engine.shelf import Shelf
 from p42.engine.shelves import Shelves
 from p42.engine.wish import State, Wish
 from p42.model.diagnostic import Diagnostic
@@ -32,11 +32,11 @@ from p42.model.resource import Resource
 class Catalog:
     """The wishes of all followed sources. Every change answers with the names it touched."""
 
-    def __init__(self, *, executes: Executes, cross: Cross, keep_all: bool = False) -> None:
+    def __init__(self, *, cross: Cross, keep_all: bool = False) -> None:
         """`keep_all`: the ledger was lost, so an absence proves nothing in this run."""
         self.keep_all = keep_all
         self._sources: dict[str, str] = {}  # path -> why it is out of sight, "" = it is there
-        self._shelves = Shelves(executes)
+        self._shelves = Shelves()
         self._quarrels = Quarrels(cross)
         self._wishes: dict[Ref, Wish] = {}
         self._missing: set[Ref] = set()  # no document of that name; judged again at every look

@@ -7,9 +7,9 @@ steps only; one more pass gets there. Whoever calls `converge` has recorded the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 from p42.model.errors import Retry
@@ -76,13 +76,27 @@ async def converge(
     raise Retry(f"it was made so {PASSES} times, and {first} is needed again: who else changes it?")
 
 
-@asynccontextmanager
-async def deadline(doing: str, seconds: Seconds = DEADLINE) -> AsyncIterator[None]:
-    """Retry if the block takes longer."""
-    try:
-        async with asyncio.timeout(seconds) as limit:
-            yield
-    except TimeoutError as error:
-        if not limit.expired():
-            raise  # the driver's own, which it ought to have translated
-        raise Retry(f"{doing} took more than {seconds:g} s") from error
+class deadline:  # noqa: N801 - read as the verb it is, like asyncio.timeout
+    """Retry if the block takes longer. A class, for every look has one: a generator costs more."""
+
+    __slots__ = ("_doing", "_limit", "_seconds")
+
+    def __init__(self, doing: str, seconds: Seconds = DEADLINE) -> None:
+        self._doing, self._seconds = doing, seconds
+        self._limit = asyncio.timeout(seconds)
+
+    async def __aenter__(self) -> None:
+        await self._limit.__aenter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            await self._limit.__aexit__(kind, error, trace)
+        except TimeoutError as late:
+            # Ours alone: a TimeoutError of the driver's own, which it ought to have translated,
+            # passes as it is.
+            raise Retry(f"{self._doing} took more than {self._seconds:g} s") from late

@@ -56,7 +56,7 @@ class Engine:
         fallback = defaults or {}
         dice = random or Random().random  # noqa: S311 - jitter, no secret
         specs = Specs(kinds, fallback=fallback)
-        catalog = Catalog(executes=specs.executes, cross=rules.cross, keep_all=ledger.lost)
+        catalog = Catalog(cross=rules.cross, keep_all=ledger.lost)
         self._desk = Desk(
             kinds=kinds,
             drivers={name: kind.driver(world.only(kind.uses)) for name, kind in kinds.items()},

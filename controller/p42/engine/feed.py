@@ -19,6 +19,7 @@ from p42.model.refs import Ref
 BURST = 64  # hints at once; from here on one survey is cheaper and surer than single looks
 MANIFESTS = (".yaml", ".yml", ".json")
 STRAY = 1.0  # s between surveys caused by paths that mean nothing to us (an editor's swap files)
+GRAIN = 0.001  # s; a timer may fire a hair before its time, and what is not due must not spin
 MISHAP = 5.0  # s until the next try after a look that failed by our own mistake
 
 Changed = Callable[[frozenset[Ref]], None]
@@ -103,15 +104,19 @@ class Feed:
     def _ask_survey(self, at: float) -> None:
         self._survey_at = at if self._survey_at is None else min(at, self._survey_at)
 
+    def next_look(self) -> float | None:
+        """When (loop time) the catalog wants another look; None = only when something happens."""
+        due = [self._catalog.due_survey, *self._catalog.due_files.values()]
+        return min((at + GRAIN for at in due if at is not None), default=None)
+
     async def _sleep(self) -> None:
         """Until there is something to look at."""
-        due = [self._survey_at, self._catalog.due_survey, *self._catalog.due_files.values()]
-        times = [at for at in due if at is not None]
         if self._hints:
             return
         self._bell.clear()
+        times = [at for at in (self._survey_at, self.next_look()) if at is not None]
         try:
-            async with asyncio.timeout_at(min(times) if times else None):
+            async with asyncio.timeout_at(min(times, default=None)):
                 await self._bell.wait()
         except TimeoutError:
             return
@@ -128,7 +133,7 @@ class Feed:
             for path in sorted(files | late):
                 await self.peek(path)
         surveys = (self._survey_at, self._catalog.due_survey)
-        if any(at is not None and at <= now for at in surveys):
+        if any(at is not None and at <= now + GRAIN for at in surveys):
             await self.survey()
 
     def _sorted_out(self, hints: Iterable[str]) -> tuple[set[str], bool]:

@@ -65,11 +65,14 @@ class Herald:
         if self._desk.needs.publish(ref, published):
             self._wake_users(ref)
 
-    def bury(self, resource: Resource) -> None:
-        """It has been taken down: take our status out of the file, tell the watchers."""
-        ref = resource.ref
-        self._handed.pop(ref, None)
+    def unwrite(self, resource: Resource) -> None:
+        """Take our status out of the file. Before the ledger forgets it: a crash in between must
+        not leave the block behind."""
+        self._handed.pop(resource.ref, None)
         self._desk.statuses.put(resource, None)
+
+    def bury(self, ref: Ref) -> None:
+        """It has been taken down."""
         self._desk.journal.note(ref, "Deleted", "taken down")
         self._desk.board.drop(ref)
 

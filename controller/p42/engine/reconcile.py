@@ -45,7 +45,9 @@ class Reconciler:
         """One pass. Raises nothing but cancellation."""
         desk = self._desk
         wish = desk.catalog.wishes.get(ref)
-        if wish is None:
+        # Absent on one look: in two seconds it is there again or gone. Until then hands off, or
+        # what is about to be taken down would be mended first.
+        if wish is None or wish.state is State.ABSENT:
             return
         now = asyncio.get_running_loop().time()
         if priority is Priority.USER:

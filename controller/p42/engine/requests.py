@@ -111,9 +111,7 @@ class Requests:
         """The catalog as it would be with `new` followed and all absences proven."""
         desk = self._desk
         sources = [s for s in desk.catalog.sources if not any(lies_in(s, n) for n in new)]
-        catalog = Catalog(
-            executes=self._specs.executes, cross=self._cross, keep_all=desk.catalog.keep_all
-        )
+        catalog = Catalog(cross=self._cross, keep_all=desk.catalog.keep_all)
         catalog.restore(desk.records.all(), [*sources, *new])
         looks: list[SourceLook] = [await self._feed.look(source) for source in catalog.sources]
         for look in looks:
@@ -161,8 +159,8 @@ class Requests:
                 for wish in catalog.wishes.values()
             ) and not any(catalog.source_of(path) in sources for path in catalog.due_files):
                 return
-            times = [*catalog.due_files.values(), catalog.due_survey or end]
-            await asyncio.sleep(max(0.0, min(*times, end) - loop.time()))
+            next_look = self._feed.next_look() or end
+            await asyncio.sleep(min(next_look, end) - loop.time())
             await self._feed.survey()
 
     def _deleted(self, refs: Sequence[Ref] | frozenset[Ref]) -> Applied:

@@ -1,13 +1,14 @@
 """Shelf: one file as the catalog believes it, which is not always as it was last read.
 
 A truncated script is valid YAML and can end in `rm -rf "$TMP"/`. So bytes that are a proper prefix
-of the old ones, and would change what is executed, count only when a second look a second later
-shows the same. Until then the old documents stand in for the new ones.
+of the old ones, and would change a spec, count only when a second look a second later shows the
+same. Until then the old documents stand in for the new ones. (Asking whether the change would be
+executed is not enough: `key: env:FO` runs nothing and still locks an account out.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from p42.model.look import Broken, FileLook
@@ -19,7 +20,6 @@ BUSY_FIRST = 0.05  # s; most writers are done by then
 BUSY_LAST = 1.0  # s; a file held open for hours must not cost a look every 50 ms
 
 Document = Resource | Broken
-Executes = Callable[[Resource], bytes]
 
 
 class Shelf:
@@ -36,7 +36,9 @@ class Shelf:
         self.look: FileLook | None = None
         self.shown: tuple[Document, ...] = ()
         self.good: dict[Ref, Resource] = {resource.ref: resource for resource in good}
-        self._data: bytes | None = None  # the bytes in which `good` stood; None = not known
+        self.grew_at: float | None = None  # when it last looked like a save under way
+        self._data: bytes | None = None  # the last whole bytes with something good; None = unknown
+        self._stood: frozenset[Ref] = frozenset()  # which of `good` stood in them
         self._cut_since: float | None = None
         self._busy_since: float | None = None
         self._due: float | None = None
@@ -68,7 +70,7 @@ class Shelf:
             return True
         return ref.name.encode() in self.look.data
 
-    def take(self, look: FileLook, now: float, executes: Executes) -> None:
+    def take(self, look: FileLook, now: float) -> None:
         """Believe `look`, or wait. Afterwards `shown` and `due` are up to date."""
         self._due = None
         if look.state == "busy":
@@ -78,8 +80,10 @@ class Shelf:
         if look is self.look and self._cut_since is None:
             return
         same = _same(look, self.look)
+        if self._grows(look):
+            self.grew_at = now
         self.look = look
-        kept = self._cut(look, executes)
+        kept = self._cut(look)
         if kept is None:
             self._believe(look)
             return
@@ -104,23 +108,31 @@ class Shelf:
     def _believe(self, look: FileLook) -> None:
         self._cut_since = None
         self.shown = look.documents
-        good = [doc for doc in look.documents if isinstance(doc, Resource)]
-        if good:
-            self._data = look.data
-            self.good.update((doc.ref, doc) for doc in good)
+        good = {doc.ref: doc for doc in look.documents if isinstance(doc, Resource)}
+        self.good.update(good)
+        # A save that goes on after whole documents is measured against what stood there before it.
+        if good and not self._is_cut_off(look):
+            self._data, self._stood = look.data, frozenset(good)
 
-    def _cut(self, look: FileLook, executes: Executes) -> tuple[Document, ...] | None:
+    def _grows(self, look: FileLook) -> bool:
+        """Whether a writer may be at it: more than before, or the beginning of what was there."""
+        before = self.look.data if self.look is not None else None
+        if before == look.data:
+            return False
+        grown = before is not None and _is_proper_prefix(before, look.data)
+        return grown or self._is_cut_off(look)
+
+    def _is_cut_off(self, look: FileLook) -> bool:
+        return self._data is not None and _is_proper_prefix(look.data, self._data)
+
+    def _cut(self, look: FileLook) -> tuple[Document, ...] | None:
         """What to show instead if `look` may be half a save; None if it is no such thing."""
-        shorter = self._data is not None and _is_proper_prefix(look.data, self._data)
+        shorter = self._is_cut_off(look)
         shown: list[Document] = []
         changed = False
         for doc in look.documents:
             old = self.good.get(doc.ref) if isinstance(doc, Resource) else None
-            waits = (
-                isinstance(doc, Resource)
-                and self._suspect(doc, old, shorter=shorter)
-                and executes(doc) != (b"" if old is None else executes(old))
-            )
+            waits = isinstance(doc, Resource) and self._suspect(doc, old, shorter=shorter)
             changed = changed or waits
             stand_in = old if waits else doc
             if stand_in is not None:
@@ -134,7 +146,7 @@ class Shelf:
             return False
         if any(_is_proper_prefix(doc.files.get(k, v), v) for k, v in old.files.items()):
             return True
-        return self._data is None and is_cut(old.spec, doc.spec)
+        return old.ref not in self._stood and is_cut(old.spec, doc.spec)
 
 
 def is_cut(old: Any, new: Any) -> bool:

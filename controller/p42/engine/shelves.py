@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from p42.engine.paths import lies_in
-from p42.engine.shelf import Document, Executes, Shelf
+from p42.engine.shelf import Document, Shelf
 from p42.model.diagnostic import Diagnostic
 from p42.model.look import Broken, FileLook, SourceLook
 from p42.model.refs import Ref
@@ -18,8 +18,7 @@ Spot = tuple[str, int]  # path, position in its file
 class Shelves:
     """Takes looks, answers with the names whose documents may be others now."""
 
-    def __init__(self, executes: Executes) -> None:
-        self._executes = executes
+    def __init__(self) -> None:
         self._shelves: dict[str, Shelf] = {}
         self._spots: dict[Ref, dict[Spot, Document]] = {}
 
@@ -99,7 +98,7 @@ class Shelves:
         if shelf is None:
             shelf = self._shelves[look.path] = Shelf(look.path, source)
         before = shelf.shown
-        shelf.take(look, now, self._executes)
+        shelf.take(look, now)
         if look.state == "missing" and not shelf.good:
             del self._shelves[look.path]
         return set() if shelf.shown is before else self._index(shelf, before)

@@ -81,20 +81,6 @@ class Specs:
         spec = self.typed(resource).spec
         return Want(resource.ref, spec, resource.annotations, resource.files, needs)
 
-    def executes(self, resource: Resource) -> bytes:
-        """What `resource` would run; equal bytes = nothing about that changes."""
-        kind = self._kinds.get(resource.ref.kind)
-        if kind is None:
-            return b""
-        known = self._typed.get(resource.ref)
-        runs = kind.executes(self.want(resource, {}))
-        # Asked about documents that may never count: they must not displace the one that does.
-        if known is None:
-            self._typed.pop(resource.ref, None)
-        else:
-            self._typed[resource.ref] = known
-        return runs
-
     def forget(self, ref: Ref) -> None:
         """It is gone."""
         self._typed.pop(ref, None)

@@ -71,6 +71,7 @@ class Teardown:
         desk, ref = self._desk, wish.resource.ref
         if not self._gone(ref):
             return
+        self._herald.unwrite(wish.resource)
         await desk.records.erase(ref)
         if not self._gone(ref):
             return  # it came back while the erasure was written, and is queued for that
@@ -80,7 +81,7 @@ class Teardown:
         desk.specs.forget(ref)
         desk.backoff.reset(ref)
         desk.queue.cancel(ref)
-        self._herald.bury(wish.resource)
+        self._herald.bury(ref)
         desk.wake(neighbours, Priority.HEAL)
 
     def _gone(self, ref: Ref) -> bool:

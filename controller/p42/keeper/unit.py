@@ -24,6 +24,7 @@ from p42.keeper.listener import Listener
 
 TRIGGERS = 20  # starts ...
 WINDOW = 10.0  # ... in so many seconds; then a pause of as many
+STEADY = 60.0  # s; a child that lived so long was well: what comes later is a new trouble
 
 State = Literal["asleep", "starting", "awake", "paused"]
 
@@ -41,6 +42,7 @@ class Declaration:
     cwd: str
     limits: Mapping[str, int]
     log: str
+    wish: str = ""  # the daemon's own word for what it declared; given back in the row
 
     @classmethod
     def of(cls, message: Mapping[str, Any]) -> Declaration:
@@ -49,6 +51,7 @@ class Declaration:
             name=message["name"], port=message["port"], digest=message["digest"],
             always=message["always"], spec=message["spec"], env=message["env"],
             cwd=message["cwd"], limits=message["limits"], log=message["log"],
+            wish=message.get("wish", ""),
         )  # fmt: skip
 
 
@@ -75,6 +78,8 @@ class Unit:
     starts: deque[float] = field(default_factory=deque)
     started: int = 0
     last_exit: int | None = None
+    exited_at: float = 0.0  # wall time of it; 0 = never
+    crashes: int = 0  # ends in a row that nobody asked for, each soon after its start
 
     def may_start(self) -> bool:
         """Count a start; False when there were TRIGGERS of them within WINDOW."""
@@ -86,6 +91,12 @@ class Unit:
         self.starts.append(now)
         self.started += 1
         return True
+
+    def ended(self, child: Child, code: int) -> None:
+        """The child that answered ended without being asked to."""
+        self.last_exit, self.exited_at = code, time.time()
+        steady = self.exited_at - child.since >= STEADY
+        self.crashes = 1 if steady else self.crashes + 1
 
     def lives(self) -> list[Life]:
         """The one that answers and those that drain."""
@@ -105,4 +116,7 @@ class Unit:
             "starts": self.started,
             "draining": len(self.draining),
             "lastExit": self.last_exit,
+            "exitedAt": self.exited_at,
+            "crashes": self.crashes,
+            "wish": self.declaration.wish,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import socket
@@ -16,7 +17,8 @@ from p42.keeper.listener import Listener
 from p42.keeper.logs import Log
 from p42.keeper.nursery import Nursery
 from p42.keeper.reactor import Reactor
-from p42.keeper.unit import WINDOW, Declaration, Life, Unit
+from p42.keeper.spawn import FAILED
+from p42.keeper.unit import TRIGGERS, WINDOW, Declaration, Life, Unit
 
 RETIRE_GRACE = 30.0  # s a retiring child may finish its conversations
 
@@ -37,23 +39,23 @@ class Units:
         self._units: dict[str, Unit] = {}
 
     def declare(self, declaration: Declaration) -> Unit:
-        """Make it so: hold the port, start it if it is `always`. Same digest: no effect.
+        """Make it so: hold the port, start it if it is `always`. Same digest and port: no effect.
 
         Another digest on the same port: the old child drains while the new one answers.
         OSError when the port cannot be had; a unit that was there keeps what it has.
         """
         unit = self._units.get(declaration.name)
-        if unit is not None and unit.declaration.digest == declaration.digest:
-            return unit
-        if unit is None or declaration.port not in (0, unit.listener.port):
+        here = unit is not None and declaration.port in (0, unit.listener.port)
+        if unit is not None and here:
+            if unit.declaration.digest == declaration.digest:
+                return unit
+            unit.declaration, unit.crashes = declaration, 0
+            self._retire(unit)
+        else:
             listener = Listener.bind(declaration.port)
-            if unit is not None:
-                self.drop(declaration.name)
+            self.drop(declaration.name)
             unit = self._units[declaration.name] = Unit(declaration, listener)
             self._poll(unit)
-        else:
-            unit.declaration = declaration
-            self._retire(unit)
         if declaration.always:
             self._start(unit)
         return unit
@@ -65,6 +67,7 @@ class Units:
             return
         self._unpoll(unit)
         for life in unit.lives():
+            life.retiring = True
             life.channel.send({"op": "retire"})
             if life.child is not None:
                 self._children.stop(life.child)
@@ -98,11 +101,18 @@ class Units:
         unit = self._units.get(child.id)
         if unit is None:
             return
+        for life in unit.draining:
+            if life.token == child.token:
+                life.channel.close()
         unit.draining = [life for life in unit.draining if life.token != child.token]
         if unit.life is not None and unit.life.token == child.token:
-            unit.last_exit = code
+            unit.ended(child, code)
             self._asleep(unit)
-        self._tell({"event": "exited", "name": child.id, "pid": child.pid, "code": code})
+        self._changed(unit, "exited", pid=child.pid, code=code)
+
+    def _changed(self, unit: Unit, event: str, **more: Any) -> None:
+        name = unit.declaration.name
+        self._tell({"event": event, "name": name, "row": unit.row(), **more})
 
     def _asleep(self, unit: Unit) -> None:
         if unit.life is not None:
@@ -124,39 +134,63 @@ class Units:
             return
         self._unpoll(unit)
         if not unit.may_start():
-            unit.state = "paused"
-            self._tell({"event": "paused", "name": unit.declaration.name, "seconds": WINDOW})
-            self._reactor.after(WINDOW, lambda: self._resume(unit))
+            self._pause(unit, f"{TRIGGERS} starts within {WINDOW:.0f} s")
             return
         unit.state = "starting"
+        try:
+            self._fork(unit)
+        except OSError as error:  # no process or descriptor left: the others go on
+            self._pause(unit, error.strerror or str(error))
+
+    def _fork(self, unit: Unit) -> None:
+        """Ask the zygote for a child. OSError leaves nothing behind."""
         declaration = unit.declaration
-        ours, theirs = socket.socketpair()
-        reading, writing = os.pipe()
-        log = Log(self._reactor, reading, Path(declaration.log))
-        token = secrets.token_hex(8)
-        life = Life(None, _unset(self._reactor, ours, unit, self), declaration.digest, token)
-        unit.life = life
-        fds = [writing, theirs.fileno(), *unit.listener.filenos()]
-        self._nursery.fork(
-            token,
-            {
-                "spec": dict(declaration.spec), "env": dict(declaration.env),
-                "cwd": declaration.cwd, "limits": dict(declaration.limits),
-                "title": f"p42:{declaration.name.rpartition('/')[2]}",
-            },
-            fds,
-            born=lambda pid: self._born(unit, life, pid, log),
-        )  # fmt: skip
-        os.close(writing)
-        theirs.close()
+        with contextlib.ExitStack() as held:
+            ours, theirs = socket.socketpair()
+            held.callback(theirs.close)
+            channel_held = held.enter_context(contextlib.ExitStack())
+            channel_held.callback(ours.close)
+            reading, writing = os.pipe()
+            held.callback(os.close, writing)
+            log = Log(self._reactor, reading, Path(declaration.log))
+            channel_held.callback(log.close)
+            token = secrets.token_hex(8)
+            life = Life(None, self._channel(ours, unit, token), declaration.digest, token)
+            channel_held.callback(life.channel.close)
+            self._nursery.fork(
+                token,
+                {
+                    "spec": dict(declaration.spec), "env": dict(declaration.env),
+                    "cwd": declaration.cwd, "limits": dict(declaration.limits),
+                    "title": f"p42:{declaration.name.rpartition('/')[2]}",
+                },
+                [writing, theirs.fileno(), *unit.listener.filenos()],
+                born=lambda pid: self._born(unit, life, pid, log),
+            )  # fmt: skip
+            channel_held.pop_all()
+            unit.life = life
+
+    def _channel(self, sock: socket.socket, unit: Unit, token: str) -> Channel:
+        """The private channel of a child that is not born yet."""
+
+        def heard(message: Message, fds: list[int]) -> None:
+            for fd in fds:
+                os.close(fd)
+            self._heard(unit, token, message)
+
+        return Channel(self._reactor, sock, heard=heard, gone=lambda: None)
 
     def _born(self, unit: Unit, life: Life, pid: int, log: Log) -> None:
         """The zygote told the pid (0: it could not): own the child, then let it run."""
         name = unit.declaration.name
         if pid == 0:
             log.close()
-            if unit.life is life:
+            life.channel.close()
+            unit.draining = [each for each in unit.draining if each is not life]
+            if unit.life is life and self._units.get(name) is unit:
                 self._asleep(unit)
+                if unit.declaration.always:
+                    self._changed(unit, "exited", pid=0, code=FAILED)
             return
         life.child = Child(name, pid, life.token, log)
         self._children.add(life.child)
@@ -165,19 +199,27 @@ class Units:
             return
         unit.state = "awake"
         life.channel.raw(b"\n")
-        self._tell({"event": "awake", "name": name, "pid": pid})
+        self._changed(unit, "awake", pid=pid)
+
+    def _pause(self, unit: Unit, why: str) -> None:
+        unit.life = None
+        unit.state = "paused"
+        self._changed(unit, "paused", seconds=WINDOW, why=why)
+        self._reactor.after(WINDOW, lambda: self._resume(unit))
 
     def _resume(self, unit: Unit) -> None:
-        if unit.state == "paused":
+        if unit.state == "paused" and self._units.get(unit.declaration.name) is unit:
             unit.state = "asleep"
             self._poll(unit)
+            self._changed(unit, "resumed")
 
-    def heard(self, unit: Unit, message: Message) -> None:
+    def _heard(self, unit: Unit, token: str, message: Message) -> None:
         """From a child, over its private channel."""
-        if message.get("op") == "retiring":  # idle: it has stopped accepting
+        if message.get("op") != "retiring":
+            self._tell({**message, "event": "said", "name": unit.declaration.name})
+        elif unit.life is not None and unit.life.token == token:  # idle: it accepts no more
             self._retire(unit)
-            return
-        self._tell({"event": "said", "name": unit.declaration.name, **message})
+            self._changed(unit, "asleep")
 
     def _retire(self, unit: Unit) -> None:
         """Let the child drain; the port is polled again at once."""
@@ -193,14 +235,3 @@ class Units:
         if life.child is not None:
             child = life.child
             self._reactor.after(RETIRE_GRACE, lambda: self._children.stop(child))
-
-
-def _unset(reactor: Reactor, sock: socket.socket, unit: Unit, units: Units) -> Channel:
-    """The private channel of a child that is not born yet."""
-
-    def heard(message: Message, fds: list[int]) -> None:
-        for fd in fds:
-            os.close(fd)
-        units.heard(unit, message)
-
-    return Channel(reactor, sock, heard=heard, gone=lambda: None)

@@ -97,6 +97,8 @@ def _meant(breach: Breach) -> tuple[Breach, ...] | None:
 
     A branch that fails in a `const` or a whole `type` was not meant: another one was.
     """
+    if not all(breach.branches):
+        return None  # too many fit: a oneOf
     fitting = [b for b in breach.branches if b and not any(_misfits(x, breach) for x in b)]
     if not fitting:
         return None

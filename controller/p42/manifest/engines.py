@@ -68,7 +68,7 @@ class _Rust:
         return (self._breach(error, value) for error in self._validator.iter_errors(value))
 
     def _breach(self, error: Any, value: Any) -> Breach:
-        kind, path = error.kind, tuple(error.instance_path)
+        kind, path = error.kind, _mended(error.instance_path, value)
         if kind.name == "propertyNames":
             return self._breach(kind.error, value)._replace(path=path)
         where = list(error.schema_path)
@@ -123,6 +123,24 @@ class _Plain:
         else:
             branches = _branches(error, self._breaches) if keyword in ("anyOf", "oneOf") else ()
             yield Breach(path, keyword, error.schema, (), branches, error.message)
+
+
+def _mended(path: list[str | int], value: Any) -> Path:
+    """`path` with keys that look like numbers as strings again; jsonschema-rs makes them integers.
+
+    It also loses empty keys, but those were refused before.
+    """
+    mended: list[str | int] = []
+    for part in path:
+        if isinstance(value, dict) and part not in value:
+            part = next(k for k in (str(part), *value) if k in value and _number(k) == part)
+        mended.append(part)
+        value = value[part]
+    return tuple(mended)
+
+
+def _number(key: str) -> int | None:
+    return int(key) if key.isascii() and key.removeprefix("+").isdigit() else None
 
 
 def _branches(

@@ -37,6 +37,7 @@ class Reader:
     """Reads sources. One call at a time, but for `watch`, which runs beside them."""
 
     def __init__(self, book: KindBook, *, engine: EngineName = "auto") -> None:
+        self.book = book
         self._reading = Reading(book, Checker(engine))
         self._walker = Walker()
         self._known: dict[tuple[str, str], _Known] = {}  # by source and path

@@ -112,6 +112,9 @@ class Builder:
                 self._bad_key(key)
                 continue
             name = key.value
+            if not name:
+                self.note(key, "bad-key", "an empty key")
+                continue
             if name in result:
                 self._twice(node, key)
                 continue

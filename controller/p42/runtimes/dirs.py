@@ -8,6 +8,7 @@ What lies outside the root (a program, a user's file) is reached as the system r
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,16 +19,24 @@ _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 @contextlib.contextmanager
 def opened(root: Path, directory: Path, *, make: bool = False) -> Iterator[int]:
     """A descriptor of `directory`. `make` creates what is missing, 0700. Raises OSError."""
-    inside = directory.is_relative_to(root)
-    number = _top(root if inside else directory, make=make)
+    top, below = _way(root, directory)
+    number = _top(top, make=make)
     try:
-        for part in directory.relative_to(root).parts if inside else ():
-            below = child(number, part, make=make)
+        for part in below:
+            deeper = child(number, part, make=make)
             os.close(number)
-            number = below
+            number = deeper
         yield number
     finally:
         os.close(number)
+
+
+@functools.lru_cache(maxsize=256)  # a few directories are asked for thousands of times
+def _way(root: Path, directory: Path) -> tuple[str, tuple[str, ...]]:
+    """Where to begin, and the names to go down from there."""
+    if directory.is_relative_to(root):
+        return str(root), directory.relative_to(root).parts
+    return str(directory), ()
 
 
 def child(above: int, name: str, *, make: bool) -> int:
@@ -47,13 +56,13 @@ def names(number: int) -> list[str]:
     return os.listdir(number)
 
 
-def _top(directory: Path, *, make: bool) -> int:
+def _top(directory: str, *, make: bool) -> int:
     try:
         return os.open(directory, _OPEN)
     except FileNotFoundError:
         if not make:
             raise
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
     return os.open(directory, _OPEN)
 
 

@@ -119,8 +119,13 @@ class DiskFiles:
         skipped = str(skip)
         for directory in self._path:
             found = f"{directory}/{program}"
-            if os.access(found, os.X_OK) and directory != skipped and Path(found).is_file():
-                return Path(found)
+            if not os.access(found, os.X_OK) or directory == skipped:
+                continue
+            path = Path(found)
+            # A link from ~/bin into `skip` is no other program. Resolved on a hit only: it costs.
+            linked = skip is not None and path.resolve().parent == skip.resolve()
+            if path.is_file() and not linked:
+                return path
         return None
 
     def follow(self, directory: Path) -> AsyncIterator[frozenset[str]]:

@@ -52,6 +52,7 @@ class Box:
             "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull,
         }  # fmt: skip
         self.process: subprocess.Popen[bytes] | None = None
+        self.first: dict[str, Any] = {}  # traces as a fixture left them
         self.before: Sequence[str] = ()  # a program to start the daemon through (prlimit, ...)
 
     def __call__(self, *argv: str, stdin: str = "", timeout: float = 60.0) -> Said:
@@ -180,13 +181,20 @@ class Box:
         except OSError:
             return ""
 
-    def events(self, name: str) -> list[str]:
-        """Reasons of the events of a command, oldest first."""
-        return [e["reason"] for e in self.ask("events", ref=f"command/{name}")["items"]]
-
     def acts(self) -> list[tuple[str, str]]:
-        """(name, reason) of every event there is."""
-        return [(e.get("name", ""), e["reason"]) for e in self.ask("events", limit=5000)["items"]]
+        """(name, step) of all that was done since this daemon's database began, kills apart: a
+        killed daemon loses its last quarter of a second of events. See `traces`."""
+        events = self.ask("events", limit=1000)["items"]
+        return [(e.get("name", ""), e["reason"]) for e in events for _ in range(e["count"])]
+
+    def traces(self) -> dict[str, Any]:
+        """What changes when a thing is made anew: inodes of commands, births of all names."""
+        born = self.ask("get", kind="all")["items"]
+        inodes = {p.name: p.stat().st_ino for p in sorted(self.forged("").glob("[a-z]*"))}
+        return inodes | {
+            f"{item['kind']}/{item['metadata']['name']}": item["status"]["created"]
+            for item in born
+        }
 
     def processes(self) -> list[psutil.Process]:
         """All processes whose environment names this home, but ourselves."""

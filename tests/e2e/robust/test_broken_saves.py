@@ -49,7 +49,7 @@ def test_a_broken_save_is_told_with_its_place_and_the_last_good_one_runs_on(
     box.restart(dead=flaw == "not-yaml")
     box.until(lambda: box.item("one").get("reason") == "Invalid", "told after a restart")
     assert box.runs("one") == "one\n"
-    assert "RemoveFile" not in box.events("one")
+    assert ("one", "RemoveFile") not in box.acts()
     save(file, command("one", "echo mended"))
     box.settled("one", "two")
     assert box.runs("one") == "mended\n"
@@ -82,7 +82,7 @@ def test_two_documents_of_one_name_name_each_other_and_nothing_is_torn_down(
     file.unlink()
     box.settled("one", "two")
     assert box.runs("one") == "usurper\n"
-    assert "RemoveFile" not in box.events("one")
+    assert ("one", "RemoveFile") not in box.acts()
 
 
 def test_a_broken_document_does_not_hold_up_its_neighbours_in_the_file(box: Box) -> None:

@@ -81,9 +81,9 @@ del _p42_check
 
 def _node(dependencies: Sequence[str]) -> bytes:
     words = json.dumps(list(dependencies))
-    # A script may be CommonJS or, by its syntax, a module: then there is no `require`.
+    # A module has no `require`. The first ; keeps a "use strict" without one from being called.
     return f"""\
-(function (tools) {{
+;(function (tools) {{
   const get = typeof require === "function" ? require : process.getBuiltinModule;
   if (!get) return;
   const fs = get("fs"), path = get("path");

@@ -37,13 +37,31 @@ from p42.model.plan import Instant, Outcome, Plan
 from p42.model.resource import Annotation
 from p42.model.status import Status, in_progress, reconciled
 
-_forge = lru_cache(maxsize=4096)(forge)  # by value: the same bytes for every look
+
+class _Same:
+    """A spec as a key: the engine makes one per change, so the same object is the same spec."""
+
+    __slots__ = ("spec",)
+
+    def __init__(self, spec: Command) -> None:
+        self.spec = spec
+
+    def __hash__(self) -> int:
+        return id(self.spec)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.spec is self.spec
+
+
+@lru_cache(maxsize=4096)  # every look asks for the same bytes again
+def _forge(name: str, same: _Same, source: bytes) -> bytes:
+    return forge(name, same.spec, source)
 
 
 def forged(want: Want[Command]) -> bytes | None:
     """The bytes that have to stand at the path; None for a prompt."""
     source = source_of(want.spec, want.files)
-    return None if source is None else _forge(want.ref.name, _bare(want.spec), source)
+    return None if source is None else _forge(want.ref.name, _Same(want.spec), source)
 
 
 def told(want: Want[Command]) -> Spoken:
@@ -207,13 +225,3 @@ def _failed(seen: Seen) -> Status:
     return Status(
         "False", "TestsFailed", message=f"{seen.verdict}{old}", template="its tests failed"
     )
-
-
-def _bare(spec: Command) -> Command:
-    """What the bytes depend on, and no more: the key they are remembered by."""
-    return spec.model_copy(
-        update={
-            "source": None, "prompt": None, "agent_ref": None, "model": None,
-            "tests": (), "sandbox": None, "approve": "manual",
-        }
-    )  # fmt: skip

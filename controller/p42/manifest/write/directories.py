@@ -74,6 +74,13 @@ class Directories:
         except (OSError, Refused):
             return None
 
+    def ours(self, directory: str) -> DotDir | None:
+        """As `own`, but nothing is claimed that was not."""
+        if directory in self._checked:
+            return self._checked[directory].dot
+        dot = DotDir(directory)
+        return dot if self._lock.has(dot) else None
+
     def note(self, directory: str, wanted: Mapping[Ref, bool]) -> None:
         """Which refs of the directory have a status of ours from now on, and which have none."""
         living = self._living.setdefault(directory, set())

@@ -49,10 +49,12 @@ def _block_replacement(
     if wanted is not None:
         new = block(wanted, target.column, closing or _style(text)) + closing
         yield Edit(start, end, new)
-    else:
+        return
+    if not closing:
         # At the end of a file without a final newline the one before the block was put there with
         # it, or is as good as that: the file goes on ending without.
-        yield Edit(start if closing else start - len(_break_before(text, start)), end, "")
+        yield Edit(start - len(_break_before(text, start)), end, "")
+    yield Edit(start, end, "")  # a block scalar above may need its newline
 
 
 def _block_insertions(text: str, target: Outlined, wanted: dict[str, Any]) -> Iterator[Edit]:

@@ -56,7 +56,7 @@ def check_spec(page: Page, number: int, path: str, resource: Resource) -> None:
 def _read_again(page: Page, number: int, path: str, resource: Resource) -> str:
     """The digest as the reader computes it; "" if it cannot."""
     try:
-        value = next(d for d in _documents(page.text, path) if d.number == number).build()
+        value = next(d for d in _documents(page.text, path) if d.index == number).build()
     except (Malformed, StopIteration):
         return ""
     return digest_of(value["spec"], resource.files) if "spec" in value else ""

@@ -72,6 +72,14 @@ class KeptFiles:
         )
         return self._pace.often if young else self._pace.seldom
 
+    def close(self) -> None:
+        """Drop those that surely nobody has open. The next start sees to the others."""
+        chains, self._kept = self._kept, {}
+        for chain in chains.values():
+            for kept in chain:
+                if kept.leased and self._holds(kept, 0.0) and not _is_open(kept.aside):
+                    discard(kept.aside)
+
     def recover(self, dot: DotDir) -> None:
         """See to what a crash left in `dot`."""
         for aside in dot.leftovers():

@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from p42.manifest.values import EXACT, LARGEST, SMALLEST
+
 INDENT = 2
 _FIRST_KEYS = ("observedSpec", "conditions")
 _FIRST_OF_CONDITION = ("type", "status", "reason", "message")
@@ -21,10 +23,13 @@ _DIGEST = re.compile(r"(?=.*[acdf])[0-9a-f]{12}\Z")  # the lookahead: no number 
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 # What JSON leaves as it is and YAML does not take, or takes for the end of a line.
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 def canonical(status: Mapping[str, Any]) -> dict[str, Any]:
     """`status` in its order, of plain JSON types. ValueError for what JSON cannot hold."""
+    if "" in status:
+        raise ValueError("a key is empty")
     return {key: _ordered(status[key], key) for key in _order(status, _FIRST_KEYS)}
 
 
@@ -85,6 +90,8 @@ def _json_line(value: Any) -> str:
 
 def _ordered(value: Any, key: str = "") -> Any:
     if isinstance(value, Mapping):
+        if "" in value:
+            raise ValueError("a key is empty")
         first = _FIRST_OF_CONDITION if key == "conditions" else ()
         return {str(k): _ordered(value[k]) for k in _order(value, first)}
     if isinstance(value, (list, tuple)):
@@ -92,9 +99,11 @@ def _ordered(value: Any, key: str = "") -> Any:
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError(f"{value} is not a number that JSON can hold")
-        return int(value) if value.is_integer() else value
+        return int(value) if value.is_integer() and abs(value) < EXACT else value
     if isinstance(value, str):
-        return "".join(c if not "\ud800" <= c <= "\udfff" else "\ufffd" for c in value)
+        return _NO_TEXT.sub("\ufffd", value)
+    if isinstance(value, int) and not SMALLEST <= value <= LARGEST:
+        raise ValueError(f"{value} is out of the range of numbers")
     if value is None or isinstance(value, (bool, int)):
         return value
     raise ValueError(f"{type(value).__name__} is no JSON value")

@@ -24,7 +24,7 @@ from p42.manifest.write.settling import Settling
 from p42.manifest.write.sidecar import Sidecars
 from p42.manifest.write.splice import Page
 from p42.manifest.write.stage import Staged, read_base, stage
-from p42.manifest.write.verdict import Gone, Mode, Pace, Refused, Wait, Went, in_words
+from p42.manifest.write.verdict import Gone, Pace, Refused, Wait, Went, in_words
 from p42.model.refs import Ref
 from p42.model.resource import Annotation, Resource
 
@@ -94,7 +94,7 @@ class Draft:
 class Scribe:
     """One per home. `tell` hears of late saves."""
 
-    def __init__(self, home: str, *, mode: Mode, pace: Pace, tell: Tell, durable: bool) -> None:
+    def __init__(self, home: str, *, mode: str, pace: Pace, tell: Tell, durable: bool) -> None:
         self._mode = mode
         self._pace = pace
         self._durable = durable
@@ -112,6 +112,18 @@ class Scribe:
             self._swap(draft)
             self._settle(draft)
         return drafts
+
+    def look(self) -> float | None:
+        """Look at displaced files. Seconds until the next look; None if none is left."""
+        after = self.kept.look()
+        self.directories.tidy()
+        return after
+
+    def close(self) -> None:
+        """The end: drop what is only kept for caution, let go of the directories."""
+        self.kept.close()
+        self.directories.tidy()
+        self.directories.let_go()
 
     def _draft(self, job: Job, *, hurry: bool) -> Draft:
         draft = Draft(job)
@@ -222,13 +234,12 @@ class Scribe:
     def _last_word(self, draft: Draft, wanted: Wanted, directory: str) -> Went:
         ref = wanted.resource.ref
         why = draft.beside.get(ref)
-        dot = self.directories.own(directory)
         asked = wanted.resource.annotations.get(Annotation.STATUS)
         if wanted.body is None or why is None or "none" in (asked, self._mode):
-            self._sidecars.drop(dot, ref)
+            self._sidecars.drop(self.directories.ours(directory), ref)
             return Went("inline") if why is None else Went("none", why)
         try:
-            self._sidecars.put(dot, ref, draft.job.path, wanted.body)
+            self._sidecars.put(self.directories.own(directory), ref, draft.job.path, wanted.body)
         except (OSError, ValueError) as error:
             words = in_words(error) if isinstance(error, OSError) else str(error)
             draft.retry(ref, _MENDED)

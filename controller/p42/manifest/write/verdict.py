@@ -8,11 +8,9 @@ from typing import Literal, NamedTuple
 
 from p42.manifest.write.outline import Refused
 
-__all__ = ["SOON", "Gone", "Mode", "Pace", "Refused", "Wait", "Went", "in_words"]
+__all__ = ["SOON", "Gone", "Pace", "Refused", "Wait", "Went", "in_words"]
 
 SOON = 0.1  # s; a save was seen, and is over by then
-
-Mode = Literal["inline", "sidecar", "none"]
 
 
 class Wait(Exception):

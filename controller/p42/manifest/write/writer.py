@@ -14,39 +14,47 @@ import asyncio
 import contextlib
 import signal
 import threading
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from p42.manifest.write.agenda import Agenda
-from p42.manifest.write.scribe import Draft, Scribe, Wanted
-from p42.manifest.write.verdict import Mode, Pace, Went
+from p42.manifest.write.scribe import Job, Scribe, Wanted
+from p42.manifest.write.verdict import Pace, Went
 from p42.model.ports import Journal
 from p42.model.refs import Ref
 from p42.model.resource import Resource
 
 _BATCH = 256  # files a round: about 0.2 s of work, so that a stop need not wait longer
 _DEFAULT_PACE = Pace()
+Result = TypeVar("Result")
 
 
 class StatusWriter:
-    """One per home. `durable`: new bytes are on disk before they replace old ones."""
+    """One per home. `mode`: inline, sidecar or none, as in `status.write`.
+
+    `durable`: new bytes are on disk before they replace old ones.
+    """
 
     def __init__(
         self,
         home: Path,
         *,
-        mode: Mode = "inline",
+        mode: str = "inline",
         pace: Pace = _DEFAULT_PACE,
         journal: Journal | None = None,
         durable: bool = True,
     ) -> None:
         self._mode = mode
         self._journal = journal
-        self._scribe = Scribe(str(home), mode=mode, pace=pace, tell=self._told, durable=durable)
+        self._scribe = Scribe(str(home), mode=mode, pace=pace, tell=self._tell, durable=durable)
         self._agenda = Agenda(pace)
+        self._thread = ThreadPoolExecutor(1, "p42-status")
+        self._tidings: deque[tuple[str, str]] = deque()  # from the thread: late saves
+        self._running = False
         self._went: dict[Ref, Went] = {}
         self._woken = asyncio.Event()
         self._turn = asyncio.Lock()  # of `run` and `flush`: the scribe has one desk
@@ -70,31 +78,85 @@ class StatusWriter:
         return self._scribe.directories.describe(str(place if place.is_dir() else place.parent))
 
     async def run(self) -> None:
-        """Until cancelled. A write under way is then finished, not broken off."""
+        """Until cancelled. A write under way is then finished in its thread, not broken off."""
         _ignore_sigio()
-        loop = asyncio.get_running_loop()
+        self._running = True
         try:
             while True:
                 self._woken.clear()
-                wake = self._agenda.next(loop.time())
-                times = [at for at in (wake, self._next_look) if at is not None]
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout_at(min(times) if times else None):
-                        await self._woken.wait()
+                await self._until_something_is_due()
                 async with self._turn:
-                    await self._round(loop.time())
+                    await self._round()
         finally:
+            self._running = False
             self._scribe.directories.let_go()
 
     async def flush(self) -> None:
         """Try all that waits once, whatever its pace; what an editor or git holds up stays.
 
-        May be called after `run` has ended.
+        May be called after `run` has ended; then nothing temporary is left behind either.
         """
-        async with self._turn, _thread() as work:
-            jobs = self._agenda.take_all()
+        async with self._turn:
+            jobs = self._agenda.all()
             for start in range(0, len(jobs), _BATCH):
-                batch = jobs[start : start + _BATCH]
-                now = asyncio.get_running_loop().time()
-                self._note(await work(partial(self._scribe.write, batch, hurry=True)), now)
-            await work(self._look)
+                await self._write(jobs[start : start + _BATCH], hurry=True)
+            await self._look()
+            if not self._running:
+                await self._work(self._scribe.close)
+
+    async def _until_something_is_due(self) -> None:
+        times = [at for at in (self._agenda.next(), self._next_look) if at is not None]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(min(times, default=None)):
+                await self._woken.wait()
+
+    async def _round(self) -> None:
+        now = asyncio.get_running_loop().time()
+        jobs = self._agenda.due(now, _BATCH)
+        if jobs:
+            await self._write(jobs)
+        if jobs or (self._next_look is not None and self._next_look <= now):
+            await self._look()
+
+    async def _write(self, jobs: list[Job], *, hurry: bool = False) -> None:
+        drafts = await self._work(partial(self._scribe.write, jobs, hurry=hurry))
+        now = asyncio.get_running_loop().time()
+        for draft in drafts:
+            self._agenda.done(draft, now)
+            for wanted in draft.job.wanted:
+                self._note(wanted, draft.went[wanted.resource.ref])
+
+    async def _look(self) -> None:
+        """At the displaced files."""
+        after = await self._work(self._scribe.look)
+        now = asyncio.get_running_loop().time()
+        self._next_look = None if after is None else now + after
+
+    async def _work(self, do: Callable[[], Result]) -> Result:
+        """In the one thread, after whatever it is at."""
+        result = await asyncio.get_running_loop().run_in_executor(self._thread, do)
+        while self._tidings and self._journal is not None:
+            path, what = self._tidings.popleft()
+            self._journal.note(None, "LateSave", f"{path}: {what}", warning=True)
+        return result
+
+    def _tell(self, path: str, what: str) -> None:
+        self._tidings.append((path, what))
+
+    def _note(self, wanted: Wanted, went: Went) -> None:
+        ref = wanted.resource.ref
+        if wanted.body is None and went.mode != "waiting":
+            self._went.pop(ref, None)
+            return
+        before, self._went[ref] = self._went.get(ref), went
+        news = went.mode == "sidecar" and went != before and not went.why.startswith("asked for")
+        if news and self._journal is not None:
+            self._journal.note(ref, "StatusBeside", f"its status is not in the file: {went.why}")
+
+
+def _ignore_sigio() -> None:
+    """A broken lease can send it, and it ends a process that has not thought of it."""
+    if threading.current_thread() is not threading.main_thread():
+        return  # only the main thread may, and leases ask for SIGURG anyway
+    if signal.getsignal(signal.SIGIO) is signal.SIG_DFL:
+        signal.signal(signal.SIGIO, signal.SIG_IGN)
