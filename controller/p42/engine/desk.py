@@ -14,8 +14,9 @@ from p42.engine.queue import Priority, Queue
 from p42.engine.records import Records
 from p42.engine.specs import Specs
 from p42.engine.wish import State
+from p42.model.declared import Statuses
 from p42.model.kind import AnyKind, Driver
-from p42.model.ports import Clock, Journal, Statuses
+from p42.model.ports import Clock, Journal
 from p42.model.reasons import Mend
 from p42.model.refs import Ref
 

@@ -29,10 +29,11 @@ from p42.engine.triggers import Triggers
 from p42.engine.view import Applied, Planned, Row, View
 from p42.engine.wish import State, Wish
 from p42.engine.workers import WORKERS, work
+from p42.model.declared import Rules, Sources, Statuses
 from p42.model.errors import InvalidInput
 from p42.model.kind import AnyKind
 from p42.model.ledger import Ledger
-from p42.model.ports import Rules, Sources, Statuses, World
+from p42.model.ports import World
 from p42.model.refs import Ref
 
 

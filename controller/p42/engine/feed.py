@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 
 from p42.engine.bugs import caught
 from p42.engine.catalog import Catalog
+from p42.model.declared import Sources
 from p42.model.look import FileLook, SourceLook
-from p42.model.ports import Sources
 from p42.model.refs import Ref
 
 BURST = 64  # hints at once; from here on one survey is cheaper and surer than single looks

@@ -13,7 +13,7 @@ from p42.engine.bugs import supervise
 from p42.engine.desk import Desk
 from p42.engine.feed import Feed
 from p42.engine.queue import Priority
-from p42.model.ports import Sources
+from p42.model.declared import Sources
 from p42.model.refs import Ref
 
 RESYNC_FIRST, RESYNC_LAST = 30.0, 60.0  # s; drawn anew each time, so that homes do not beat as one

@@ -7,16 +7,13 @@ once, here at the border; nothing below sees an OSError.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from p42.model.diagnostic import Diagnostic
-from p42.model.look import FileLook, SourceLook
 from p42.model.plan import Instant, Outcome
 from p42.model.refs import Ref
-from p42.model.resource import Resource
 
 
 class Clock(Protocol):
@@ -140,6 +137,109 @@ class Registry(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class PortLease:
+    """A port of this machine that belongs to a ref until it is given back.
+
+    `wish` is what was asked for: `auto`, or the number. `token` is the secret by which the child
+    behind the port is known to the broker; it never leaves the daemon but to that child.
+    """
+
+    port: int
+    wish: str
+    token: str = field(default="", repr=False)
+
+
+class PortLeases(Protocol):
+    """Who has which port, durable and machine-local. The same ref gets the same port again."""
+
+    def get(self, ref: Ref) -> PortLease | None:
+        """The lease, from memory. None as well for a drawn port outside today's range."""
+
+    async def lease(self, ref: Ref, wish: str) -> PortLease:
+        """Lease a port: the fixed one, or by the name's hash the next free one. On disk then.
+
+        Blocked (PortInUse) when another ref has the fixed port, or none is left.
+        """
+
+    async def release(self, ref: Ref) -> None:
+        """Give it back. Nothing there: no effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A declared socket and the child that answers it, as the keeper tells them.
+
+    `state`: asleep, starting, awake, or paused after too many starts. `wish` is the digest that
+    `declare` gave. `since`, `exited_at`: wall time, 0 = never. `crashes`: unasked ends in a row.
+    """
+
+    port: int
+    wish: str
+    state: str = "asleep"
+    pid: int = 0
+    since: float = 0.0
+    starts: int = 0
+    crashes: int = 0
+    last_exit: int | None = None
+    exited_at: float = 0.0
+    draining: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What a child behind a socket gets. `wish` is the digest of all of it but the token."""
+
+    wish: str
+    port: int
+    always: bool
+    spec: Mapping[str, Any] = field(repr=False)  # holds its token
+    limits: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What an awake child said of itself, `latency` seconds after it was asked."""
+
+    latency: float
+    clients: int
+    requests: int
+    cpu_ms: int
+
+
+class Units(Protocol):
+    """Sockets on demand, held by the keeper. Raises Retry while the keeper is away."""
+
+    def get(self, ref: Ref) -> Unit | None:
+        """The row, from memory."""
+
+    async def declare(self, ref: Ref, declaration: Declaration) -> None:
+        """Hold the port; a child of another digest is replaced without a refused connection.
+
+        `always`: returns when the child is awake or has failed. Blocked (PortInUse) names who has
+        the port.
+        """
+
+    async def drop(self, ref: Ref) -> None:
+        """Give the port back and end its children. Nothing there: no effect."""
+
+    async def wake(self, ref: Ref) -> None:
+        """Start the child now; returns when it is awake or has failed. Asleep only."""
+
+    async def probe(self, ref: Ref) -> Probe | None:
+        """Ask the awake child over the private channel; None = none is awake or it is silent."""
+
+    def holder(self, port: int) -> str:
+        """Who else listens on `port`, for a person; "" = nobody."""
+
+    def follow(self) -> AsyncIterator[Ref | None]:
+        """Refs whose row changed, None = all, until closed."""
+
+    @property
+    def idle(self) -> float:
+        """Seconds a child stays without a client where its manifest does not say."""
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """Work in flight or done. The id is made of its inputs, so equal inputs are the same work."""
 
@@ -165,49 +265,6 @@ class Works(Protocol):
         """Drop a committed outcome, so that the work may run again."""
 
 
-class Sources(Protocol):
-    """The followed sources as the engine reads them. All but `watch` block: called in a thread,
-    one call at a time."""
-
-    def look(self, source: str) -> SourceLook:
-        """Walk the whole source: the truth. `source` is an absolute path, file or directory."""
-
-    def look_file(self, path: str, source: str) -> FileLook:
-        """Read one file of `source` again. Foreign if `source` would not have entered it."""
-
-    def expect(self, files: Iterable[tuple[str, str]]) -> None:
-        """At start: (path, source) of files that held manifests when the ledger was written.
-
-        One of them that does not parse now is broken, not foreign, whatever its bytes say.
-        """
-
-    def explained(self, source: str, files: Sequence[str]) -> frozenset[str]:
-        """Those of the missing `files` whose absence git explains: HEAD lacks them, and an
-        earlier HEAD (the reflog) had them. Nothing outside a work tree or with git locks."""
-
-    async def watch(
-        self,
-        sources: Callable[[], Sequence[str]],
-        wake: Callable[[frozenset[str] | None], None],
-    ) -> None:
-        """Hint at changed paths until cancelled; `wake(None)` = anything. Asks `sources` again
-        when the set may have changed. May lose, double and reorder."""
-
-
-class Rules(Protocol):
-    """The rules that only hold across documents, pure."""
-
-    def cross(self, resources: Sequence[Resource]) -> Mapping[Ref, tuple[Diagnostic, ...]]:
-        """Findings by the ref they break: cycles of needs, two defaults. Names are unique here."""
-
-
-class Statuses(Protocol):
-    """Where settled status goes: into the file, a sidecar, or nowhere."""
-
-    def put(self, resource: Resource, body: Mapping[str, Any] | None) -> None:
-        """Write `body` soon; the newest wins per document. None = take ours out. Never blocks."""
-
-
 class Absent:
     """In the place of a port that a kind did not declare. Any use is a bug of the kind."""
 
@@ -227,6 +284,8 @@ class World:
     journal: Journal = field(default_factory=Absent)
     registry: Registry = field(default_factory=Absent)
     works: Works = field(default_factory=Absent)
+    units: Units = field(default_factory=Absent)
+    leases: PortLeases = field(default_factory=Absent)
     # What verbs that belong to no kind work on; no kind declares it.
     engine: Any = field(default_factory=Absent)
     house: Any = field(default_factory=Absent)
