@@ -100,6 +100,8 @@ async def _plan(settings: Settings, paths: Sequence[str], *, prune: bool) -> Any
 
 async def _serve(settings: Settings, sources: Sequence[str], stop: Stop) -> None:
     with Database.open(settings.home) as database, _alone():
+        if database.aside is not None:
+            _log.warning("state.db was damaged and is kept as %s; it is made anew", database.aside)
         rooms = _Rooms(settings, database, KindBook.load(), discover())
         await rooms.run(sources, stop)
 

@@ -112,6 +112,7 @@ class Home:
         self.sources = LineSources()
         self.written = Written()
         self.journal = Notes()
+        self.unknown: set[str] = set()  # kinds that the next daemon does not know
 
     @property
     def path(self) -> str:
@@ -141,8 +142,9 @@ class Home:
     def engine(self) -> Engine:
         """A new engine on what is there, as after a start."""
         world = World(home=self.source.parent, clock=LoopClock(), journal=self.journal)
+        known = {name: k for name, k in kinds(self.land).items() if name not in self.unknown}
         return Engine(
-            kinds=kinds(self.land), world=world, ledger=self.ledger, sources=self.sources,
+            kinds=known, world=world, ledger=self.ledger, sources=self.sources,
             rules=LineRules(), statuses=self.written, random=lambda: 0.5,
         )  # fmt: skip
 

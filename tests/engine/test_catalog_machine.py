@@ -34,7 +34,7 @@ class CatalogLaws(RuleBasedStateMachine):
         self.busy: set[str] = set()
         self.gone = ""
         self.good: dict[Ref, set[str]] = {}  # digests that were good in a file, ever
-        self.missed: dict[Ref, float] = {}  # since when looks do not find it
+        self.missed: dict[Ref, float] = {}  # since when looks where it stood do not find it
         self.allowed: set[Ref] = set()  # may be gone: it was pruned, released or proven
         self.catalog = Catalog(cross=LineRules().cross)
         self.catalog.follow("/m")
@@ -78,7 +78,12 @@ class CatalogLaws(RuleBasedStateMachine):
 
     @rule(path=PATHS)
     def peek(self, path: str) -> None:
-        self.check(lambda: self.catalog.peek(self.look_at(path), "/m", self.now), proof=False)
+        look = self.look_at(path)
+        found = {doc.ref for doc in look.documents}
+        for ref, wish in self.catalog.wishes.items():
+            if wish.resource.place.file == path and ref not in found and look.state != "busy":
+                self.missed.setdefault(ref, self.now)
+        self.check(lambda: self.catalog.peek(look, "/m", self.now), proof=False)
 
     @rule()
     def survey(self) -> None:

@@ -147,8 +147,9 @@ async def test_what_is_absent_on_one_look_is_not_mended_before_it_goes(home: Hom
     home.save("b.yaml", "Note b text=x")
     async with home.running() as engine:
         home.land.acts.clear()
-        (home.land.root / "Note/a").unlink()
         home.remove("a.yaml")
+        await asyncio.sleep(0.01)
+        (home.land.root / "Note/a").unlink()
         engine.wake(ref("Note/a"))
         await engine.follow([home.path])
         await settled(engine)

@@ -31,12 +31,13 @@ def test_hidden_forged_and_installed_directories_are_not_entered(tree: Tree) -> 
 
 def test_what_git_ignores_is_not_entered(tree: Tree) -> None:
     root = tree({
-        ".gitignore": "build/\n*.tmp.yaml\n", "a.yaml": "", "b.tmp.yaml": "", "build/c.yaml": "",
+        ".gitignore": "build/\n*.tmp.yaml\n", ":x.yaml": "", "a.yaml": "", "b.tmp.yaml": "",
+        "build/c.yaml": "",
         "sub/.gitignore": "d.yaml\n", "sub/d.yaml": "", "sub/e.yaml": "",
     })  # fmt: skip
     run(root, "init", "-q")
     walker = Walker()
-    assert names(walker, root) == ["a.yaml", "sub/e.yaml"]
+    assert names(walker, root) == [":x.yaml", "a.yaml", "sub/e.yaml"]
     assert not walker.would_enter(str(root), str(root / "b.tmp.yaml"))
     assert walker.would_enter(str(root), str(root / "sub/new.yaml"))
 

@@ -127,7 +127,7 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(LETTERS, max_size=8),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.text('ab"\\é😀', max_size=4), inner, max_size=3)
+        | st.dictionaries(st.text('ab"\\é😀', min_size=1, max_size=4), inner, max_size=3)
     ),
     max_leaves=10,
 )

@@ -1,7 +1,8 @@
-"""Sidecars: where a status goes that must not, or cannot, go into the file; and whose turf it is."""
+"""Sidecars: where a status goes that must not, or cannot, go into the file; and whose it is."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -83,16 +84,19 @@ async def test_what_cannot_be_spliced_goes_beside_the_file_and_says_why(
 async def test_a_second_home_keeps_to_itself(home: Path, file: Path, tmp_path: Path) -> None:
     what = scene.resource(file)
     first, other = StatusWriter(home, pace=scene.AT_ONCE), tmp_path / "other"
-    first.put(what, scene.status(what))
-    await first._write(first._agenda.all(), hurry=True)  # it goes on running
-    text = file.read_text()
-    went = await scene.write(other, what, scene.status(what, "Blocked"))
-    assert went == f"sidecar: the p42 of {home} writes into this directory"
-    assert "Blocked" in sidecar(other).read_text()
-    await scene.write(other, what, None)
-    assert file.read_text() == text
-    assert not sidecar(other).exists()
-    await first.flush()  # the end of the first: the directory is free
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        running = group.create_task(first.run())
+        first.put(what, scene.status(what))
+        while first.where(what.ref) is None:
+            await asyncio.sleep(0.01)
+        text = file.read_text()
+        went = await scene.write(other, what, scene.status(what, "Blocked"))
+        assert went == f"sidecar: the p42 of {home} writes into this directory"
+        assert "Blocked" in sidecar(other).read_text()
+        await scene.write(other, what, None)
+        assert file.read_text() == text
+        assert not sidecar(other).exists()
+        running.cancel()
     assert await scene.write(other, what, scene.status(what, "Blocked")) == "inline"
 
 

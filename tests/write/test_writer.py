@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -151,7 +152,7 @@ async def test_a_file_is_written_once_in_five_seconds(home: Path, file: Path) ->
     await writer.flush()
     times = [at for at, _ in seen[1:]]
     assert 3 <= len(times) <= 5  # in 20 s
-    assert all(later - earlier > 4.8 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier > 4.8 for earlier, later in pairwise(times))
 
 
 async def test_a_save_is_given_time_to_be_followed_by_another(home: Path, file: Path) -> None:

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from p42.gateway.dispatch import Dispatch
 from p42.gateway.door import BACKLOG, Door
 from p42.gateway.limits import Deadlines, Limits, most_connections
-from p42.gateway.peers import may_enter, owner_of_tcp, tells_tcp_owners
+from p42.gateway.peers import may_enter
+from p42.keeper.peer import tells_owners, uid_of_peer
 from p42.model.ports import World
 from p42.model.verb import Door as Where
 
@@ -103,4 +104,4 @@ def _trouble(port: int, error: OSError) -> str:
 
 
 def _admits(client: socket.socket) -> bool:
-    return not tells_tcp_owners() or may_enter(owner_of_tcp(client))
+    return not tells_owners() or may_enter(uid_of_peer(client))

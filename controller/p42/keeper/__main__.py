@@ -1,6 +1,7 @@
-"""`python -m p42.keeper RUN_DIRECTORY GRACE ENTRY`: become the keeper of a home.
+"""`python -m p42.keeper RUN_DIRECTORY GRACE ENTRY [front]`: become the keeper of a home.
 
-Double-forked, a session leader, parented by init; one per home, by a lock that dies with it.
+Double-forked, a session leader, parented by init; one per home, by a lock that dies with it. With
+`front` it stays the process it is, as a service manager wants it.
 """
 
 from __future__ import annotations
@@ -16,17 +17,20 @@ from p42.keeper import linux
 from p42.keeper.keeper import Keeper, listen
 from p42.keeper.reactor import Reactor
 
+LOG = 256 * 1024  # bytes of keeper.log at a start; it holds tracebacks only
 SPARE = 64  # descriptors of the hard limit we leave alone
 
 
 def main() -> None:
     """Detach, lock, listen, and stay until told to end or left alone too long."""
     run, grace, entry = Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
-    if os.fork():
-        os._exit(0)
-    os.setsid()
-    if os.fork():
-        os._exit(0)
+    if "front" not in sys.argv[4:]:
+        if os.fork():
+            os._exit(0)
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+    run.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = os.open(run / "keeper.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -53,7 +57,10 @@ def _settle(run: Path) -> None:
     if hard != resource.RLIM_INFINITY and hard > 2 * SPARE:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard - SPARE, hard))
     null = os.open(os.devnull, os.O_RDWR)
-    log = os.open(run / "keeper.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    path = run / "keeper.log"
+    if path.exists() and path.stat().st_size > LOG:
+        path.replace(path.with_name("keeper.log.1"))
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for target, fd in enumerate((null, log, log)):
         os.dup2(fd, target)
     for fd in (null, log):

@@ -23,6 +23,7 @@ class Child:
     pid: int
     token: str
     log: Log | None = None
+    attached: bool = False  # ends with the daemon that asked for it: its output has no reader
     start: int = 0  # clock ticks since boot
     since: float = field(default_factory=time.time)
     stopping: bool = False

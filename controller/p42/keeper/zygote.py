@@ -56,9 +56,10 @@ def _fork(message: Message, fds: list[int], *, keeper: int, entry: Any) -> int:
     reading, writing = os.pipe()
     between = os.fork()
     if between == 0:
+        parent = os.getpid()
         child = os.fork()
         if child == 0:
-            _child(message, fds, keeper=keeper, entry=entry)
+            _child(message, fds, parent, keeper=keeper, entry=entry)
         os.write(writing, str(child).encode())
         os._exit(0)
     os.close(writing)
@@ -68,12 +69,12 @@ def _fork(message: Message, fds: list[int], *, keeper: int, entry: Any) -> int:
     return pid
 
 
-def _child(message: Message, fds: list[int], *, keeper: int, entry: Any) -> NoReturn:
+def _child(message: Message, fds: list[int], parent: int, *, keeper: int, entry: Any) -> NoReturn:
     """`fds`: the log, the private channel, then the listeners. Never returns."""
     code = spawn.FAILED
     try:
         log, channel, *listeners = fds
-        _await_parent(keeper)
+        _await_parent(parent, keeper)
         null = os.open("/dev/null", os.O_RDONLY)
         spawn.enter(keeper, stdin=null, stdout=log, stderr=log)
         kept = _moved([channel, *listeners])
@@ -95,11 +96,11 @@ def _child(message: Message, fds: list[int], *, keeper: int, entry: Any) -> NoRe
         os._exit(code or 0)
 
 
-def _await_parent(keeper: int) -> None:
-    """Until the kernel has handed us to the keeper; a dead keeper ends us."""
+def _await_parent(parent: int, keeper: int) -> None:
+    """Until the kernel has handed us from `parent` to the keeper; a dead keeper ends us."""
     limit = time.monotonic() + PATIENCE
-    while os.getppid() != keeper:
-        if time.monotonic() > limit:
+    while (now := os.getppid()) != keeper:
+        if now != parent or time.monotonic() > limit:
             os._exit(0)
         os.sched_yield()
     signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -15,8 +15,7 @@ TIMEOUT = 10.0  # s; on a large cold work tree git may take seconds
 REFLOG_DEPTH = 20  # positions of HEAD; an absence is judged within minutes of what caused it
 _LOCKS = ("index.lock", "HEAD.lock", "rebase-merge", "rebase-apply", "MERGE_HEAD",
           "CHERRY_PICK_HEAD", "REVERT_HEAD")  # fmt: skip
-_SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-optional-locks",
-         "--literal-pathspecs")  # fmt: skip
+_SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-optional-locks")
 
 
 def work_tree(path: str) -> str | None:
@@ -32,7 +31,8 @@ def work_tree(path: str) -> str | None:
 
 def ignored(root: str, paths: Sequence[str]) -> frozenset[str]:
     """Those of the absolute `paths` in the work tree `root` that git ignores."""
-    names = {os.fsencode(os.path.relpath(path, root)): path for path in paths}
+    # With ./ in front a name that begins with a colon is a name.
+    names = {os.fsencode("./" + os.path.relpath(path, root)): path for path in paths}
     answer = _git(root, "check-ignore", "--stdin", "-z", stdin=b"\0".join(names))
     return frozenset(names[name] for name in answer.split(b"\0") if name in names)
 
@@ -68,7 +68,9 @@ def explained(source: str, files: Iterable[str]) -> frozenset[str]:
 
 
 def _tree(root: str, commit: str, where: str) -> set[bytes]:
-    listed = _git(root, "ls-tree", "-r", "-z", "--name-only", "--full-tree", commit, "--", where)
+    listed = _git(
+        root, "ls-tree", "-r", "-z", "--name-only", "--full-tree", commit, "--", f"./{where}"
+    )
     return set(listed.split(b"\0"))
 
 

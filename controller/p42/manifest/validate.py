@@ -69,12 +69,14 @@ class _Validation:
         self._found: list[Diagnostic] = []
 
     def run(self, paths: Sequence[str]) -> Report:
-        for path in paths:
-            if path == STDIN:
-                origin = Origin(os.path.join(self._here, _STDIN_NAME), self._here, True, True)
-                self._take(sys.stdin.buffer.read(prescan.SIZE_LIMIT + 1), origin)
-            else:
-                self._path(os.path.normpath(os.path.join(self._here, path)))
+        whole = [os.path.normpath(os.path.join(self._here, p)) for p in paths if p != STDIN]
+        # Directories first: a file in one of them belongs to that source.
+        for path in sorted(dict.fromkeys(whole), key=lambda p: not os.path.isdir(p)):
+            self._path(path)
+        if STDIN in paths:
+            name = os.path.join(self._here, _STDIN_NAME)
+            origin = Origin(name, self._here, named=True, lists=True)
+            self._take(sys.stdin.buffer.read(prescan.SIZE_LIMIT + 1), origin)
         good = [d for d in self._documents if isinstance(d, Resource)]
         for document in self._documents:
             self._found += document.diagnostics if isinstance(document, Broken) else ()
@@ -102,12 +104,12 @@ class _Validation:
         except OSError as error:
             self._report(path, Finding(0, 1, "unreadable", f"cannot be listed: {disk.why(error)}"))
             return
-        before = len(self._documents)
         for file, _ in walk.files:
             self._file(file, Origin(file, path, leased=False, digested=False))
         for problem in walk.problems:
             self._report(problem.path, Finding(0, 1, problem.code, problem.message))
-        if len(self._documents) == before and not walk.problems:
+        inside = path.rstrip("/") + "/"
+        if not walk.problems and not any(d.place.file.startswith(inside) for d in self._documents):
             self._report(path, Finding(0, 1, "no-manifest", "holds no manifest",
                                        severity="warning"))  # fmt: skip
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 BURST = 1000  # paths in one batch; by then some were probably lost
 DEBOUNCE, STEP = 50, 5  # ms; a save is reported after 8 ms (81 at watchfiles' defaults)
 RECHECK = 250  # ms between questions whether the set of directories changed
-QUIET = 1.0  # s between attempts when there is nothing to watch, or the watcher fails
+QUIET = 0.25  # s between attempts of a failing watcher: soon enough, and no busy loop
 
 Wake = Callable[[frozenset[str] | None], None]
 
@@ -42,7 +42,7 @@ class Watch:
                 continue
             try:
                 await self._follow(watched, sources, wake)
-            except (OSError, RuntimeError):
+            except* (OSError, RuntimeError):  # watchfiles raises from a task group of its own
                 # Out of watches, a directory gone between look and watch, an undecodable name.
                 wake(None)
                 await asyncio.sleep(QUIET)

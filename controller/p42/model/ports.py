@@ -228,7 +228,7 @@ class Units(Protocol):
     async def probe(self, ref: Ref) -> Probe | None:
         """Ask the awake child over the private channel; None = none is awake or it is silent."""
 
-    def holder(self, port: int) -> str:
+    async def holder(self, port: int) -> str:
         """Who else listens on `port`, for a person; "" = nobody."""
 
     def follow(self) -> AsyncIterator[Ref | None]:

@@ -35,6 +35,7 @@ def daemon_log(home: Path, level: str) -> Iterator[None]:
         handler.setFormatter(_formatter())
         root.addHandler(handler)
     root.setLevel(level.upper())
+    logging.getLogger("watchfiles").setLevel(max(root.level, logging.WARNING))  # one line a save
     try:
         yield
     finally:

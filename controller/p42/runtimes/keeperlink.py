@@ -1,28 +1,48 @@
 """KeeperLink: the daemon's end of the keeper: found or started, asked, listened to, found again.
 
 Guarantees: at most one keeper of a home (its lock sees to that); a request either gets its answer
-or raises Retry; after a keeper died the link starts a fresh one, and `renewed` tells the owner
-that whatever was declared has to be declared again.
+or raises Retry; whoever listens is told the keeper's whole table at each connection, and then every
+event in order; a keeper that died is started afresh, for ever, with a pause between two tries.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import os
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from p42 import __version__
+from p42.keeper.address import address
 from p42.keeper.channel import Channel
-from p42.keeper.frames import VERSION, Message
-from p42.model.errors import P42Error, Retry
+from p42.keeper.frames import Message
+from p42.model.errors import Retry
 
 ENTRY = "p42.runtimes.companion.companion:main"
 START = 5.0  # s for a keeper to listen; it takes 60 ms
 ANSWER = 10.0  # s for an answer; the keeper never works longer than a fork
+PAUSE = 0.1  # s between two tries; one that is just ending gives its lock back within seconds
+FAREWELL = 7.0  # s for the end of all children; each has 5 from SIGTERM to SIGKILL
+_log = logging.getLogger("p42.keeper")
+
+
+class Listener(Protocol):
+    """Who hears what the keeper tells. Called in the loop, in order."""
+
+    def joined(self, table: Message, *, fresh: bool) -> None:
+        """Connected: all there is. `fresh`: not the keeper that was there before."""
+
+    def told(self, message: Message) -> None:
+        """Something happened."""
+
+    def lost(self) -> None:
+        """The connection broke."""
 
 
 class _Loop:
@@ -47,31 +67,29 @@ class _Loop:
 class KeeperLink:
     """One per daemon. `run` keeps the connection until cancelled; requests wait for it."""
 
-    def __init__(
-        self,
-        run: Path,
-        *,
-        grace: float,
-        told: Callable[[Message], None],
-        renewed: Callable[[], None],
-    ) -> None:
+    def __init__(self, run: Path, *, grace: float) -> None:
         self._run, self._grace = run, grace
-        self._told, self._renewed = told, renewed
+        self._listeners: list[Listener] = []
         self._channel: Channel | None = None
-        self._ready = asyncio.Event()
-        self._lost = asyncio.Event()
+        self._ready, self._lost = asyncio.Event(), asyncio.Event()
         self._answers: dict[int, asyncio.Future[Message]] = {}
         self._numbers = itertools.count(1)
         self._ending = False
-        self.pid = 0
+        self.pid = 0  # the keeper's; 0 = none yet
+
+    def attach(self, listener: Listener) -> None:
+        """Tell `listener` too. Before `run`."""
+        self._listeners.append(listener)
 
     async def run(self) -> None:
         """Hold the connection: connect or start, wait until it breaks, again."""
         try:
             while not self._ending:
                 self._lost.clear()
-                await self._connect()
-                await self._lost.wait()
+                if await self._connected():
+                    await self._lost.wait()
+                else:
+                    await asyncio.sleep(PAUSE)
         finally:
             if self._channel is not None:
                 self._channel.close()
@@ -84,27 +102,57 @@ class KeeperLink:
         try:
             async with asyncio.timeout(ANSWER):
                 await self._ready.wait()
-                number = next(self._numbers)
-                answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-                self._answers[number] = answer
-                try:
-                    assert self._channel is not None  # noqa: S101 - ready says so
-                    self._channel.send({"op": op, "seq": number, **fields}, fds)
-                    return await answer
-                finally:
-                    self._answers.pop(number, None)
+                return await self._asked(op, fds, fields)
         except TimeoutError as error:
             raise Retry(f"the keeper did not answer {op!r} within {ANSWER:.0f} s") from error
 
-    async def end(self) -> None:
-        """End the keeper and every child, and wait until it is gone (at most its own grace)."""
-        self._ending = True
-        await self.ask("end")
-        await self._lost.wait()
+    def tell(self, op: str, **fields: Any) -> None:
+        """A request whose answer nobody waits for. No keeper: no effect."""
+        if self._channel is not None and self._channel.open:
+            self._channel.send({"op": op, "seq": 0, **fields})
 
-    async def _connect(self) -> None:
-        sock = await self._socket()
-        renewed = self.pid
+    async def end(self) -> None:
+        """End the keeper and every child, and wait until it is gone, at most FAREWELL seconds."""
+        self._ending = True
+        if not self._ready.is_set():
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL):
+                with suppress(Retry):
+                    await self.ask("end")
+                await self._lost.wait()
+
+    async def _asked(self, op: str, fds: Sequence[int], fields: Message) -> Message:
+        number = next(self._numbers)
+        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._answers[number] = answer
+        try:
+            if self._channel is not None:
+                self._channel.send({"op": op, "seq": number, **fields}, fds)
+            return await answer
+        finally:
+            self._answers.pop(number, None)
+
+    async def _connected(self) -> bool:
+        """Connect, starting a keeper if none listens; learn its table. Whether that was done."""
+        try:
+            async with asyncio.timeout(START):
+                sock = await self._socket()
+                if sock is None:
+                    return False
+                table, pid = await self._greeted(sock)
+        except (TimeoutError, OSError, Retry) as error:
+            _log.warning("the keeper cannot be reached yet: %s", error or "no answer")
+            if self._channel is not None:
+                self._channel.close()
+            return False
+        fresh, self.pid = pid != self.pid, pid
+        for listener in self._listeners:
+            listener.joined(table, fresh=fresh)
+        self._ready.set()
+        return True
+
+    async def _greeted(self, sock: socket.socket) -> tuple[Message, int]:
         hello: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
 
         def heard(message: Message, fds: list[int]) -> None:
@@ -115,40 +163,26 @@ class KeeperLink:
             else:
                 self._heard(message)
 
-        self._channel = Channel(
-            _Loop(asyncio.get_running_loop()), sock, heard=heard, gone=self._gone
-        )
-        async with asyncio.timeout(START):
-            greeting = await hello
-        self.pid = int(greeting["pid"])
-        if int(greeting["version"]) < VERSION:
-            self._channel.send({"op": "zygote", "seq": 0})
-        self._channel.send({"op": "grace", "seq": 0, "seconds": self._grace})
-        self._ready.set()
-        if renewed != self.pid:
-            self._renewed()
+        loop = _Loop(asyncio.get_running_loop())
+        self._channel = Channel(loop, sock, heard=heard, gone=self._gone)
+        pid = int((await hello)["pid"])
+        self.tell("grace", seconds=self._grace)
+        self.tell("zygote", code=__version__)
+        return await self._asked("table", (), {}), pid
 
-    async def _socket(self) -> socket.socket:
-        """Connected to the keeper; starts one if nobody listens."""
-        path = str(self._run / "keeper.sock")
-        sock = _dialled(path)
-        if sock is not None:
-            return sock
-        async with asyncio.timeout(START):
-            await self._start()
+    async def _socket(self) -> socket.socket | None:
+        """Connected to the keeper; starts one if nobody listens. None = try again."""
+        path = self._run / "keeper.sock"
         sock = _dialled(path)
         if sock is None:
-            raise P42Error(f"the keeper does not listen; see {self._run / 'keeper.log'}")
+            await self._start()
+            sock = _dialled(path)
         return sock
 
     async def _start(self) -> None:
         """The same Python and the same code as ours, with nothing of our environment but PATH."""
-        root = str(Path(__file__).parents[2])
-        code = (
-            f"import sys; sys.path.insert(0, {root!r}); import p42.keeper.__main__ as k; k.main()"
-        )
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-I", "-S", "-c", code, str(self._run), str(self._grace), ENTRY,
+            *command(self._run, self._grace),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
             env={"PATH": os.environ.get("PATH", os.defpath)},
         )  # fmt: skip
@@ -161,20 +195,33 @@ class KeeperLink:
         if answer is not None and not answer.done():
             answer.set_result(message)
         elif "event" in message:
-            self._told(message)
+            for listener in self._listeners:
+                listener.told(message)
 
     def _gone(self) -> None:
+        was_ready = self._ready.is_set()
         self._ready.clear()
         self._lost.set()
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_exception(Retry("the keeper ended; a new one is started"))
+        if was_ready:
+            for listener in self._listeners:
+                listener.lost()
 
 
-def _dialled(path: str) -> socket.socket | None:
+def command(run: Path, grace: float, *further: str) -> list[str]:
+    """The argument list that makes a process the keeper of `run`'s home."""
+    root = str(Path(__file__).parents[2])
+    code = f"import sys; sys.path.insert(0, {root!r}); import p42.keeper.__main__ as k; k.main()"
+    return [sys.executable, "-I", "-S", "-c", code, str(run), str(grace), ENTRY, *further]
+
+
+def _dialled(path: Path) -> socket.socket | None:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
-        sock.connect(path)
+        with address(path) as where:
+            sock.connect(where)
     except OSError:
         sock.close()
         return None

@@ -34,12 +34,16 @@ ALLOWED = ("PATH", "HOME", "LANG", "TERM", "TZ", "TMPDIR", "USER", "P42_HOME")
 MARK = "P42_RUN_OF"  # its value is the home; `sweep` finds what a killed daemon left by it
 
 
+def allowed(env: Mapping[str, str]) -> dict[str, str]:
+    """What a child may know of our environment: no key is in it."""
+    return {name: env[name] for name in env if name in ALLOWED or name.startswith("LC_")}
+
+
 class LocalProcesses:
     """The Processes port. `env` is what the allow-list picks from; `home` marks the runs."""
 
     def __init__(self, env: Mapping[str, str], *, home: Path) -> None:
-        picked = {name: env[name] for name in env if name in ALLOWED or name.startswith("LC_")}
-        self._env = {**picked, "P42_HOME": str(home), MARK: str(home)}
+        self._env = {**allowed(env), "P42_HOME": str(home), MARK: str(home)}
 
     async def run(
         self,

@@ -32,6 +32,11 @@ STEPS: tuple[tuple[str, ...], ...] = (
             message TEXT NOT NULL, warning INTEGER NOT NULL, count INTEGER NOT NULL,
             first REAL NOT NULL, last REAL NOT NULL)""",
     ),
+    (
+        """CREATE TABLE leases (
+            kind TEXT NOT NULL, name TEXT NOT NULL, port INTEGER NOT NULL, wish TEXT NOT NULL,
+            token TEXT NOT NULL, seal TEXT NOT NULL, PRIMARY KEY (kind, name)) WITHOUT ROWID""",
+    ),
 )
 VERSION = len(STEPS)
 

@@ -55,10 +55,12 @@ class Box:
         self.first: dict[str, Any] = {}  # traces as a fixture left them
         self.before: Sequence[str] = ()  # a program to start the daemon through (prlimit, ...)
 
-    def __call__(self, *argv: str, stdin: str = "", timeout: float = 60.0) -> Said:
-        """Run `p42 ARGV...` to its end."""
+    def __call__(
+        self, *argv: str, stdin: str = "", timeout: float = 60.0, before: Sequence[str] = ()
+    ) -> Said:
+        """Run `p42 ARGV...` to its end, through the program `before`."""
         done = subprocess.run(
-            [*P42, *argv], input=stdin.encode(), capture_output=True, timeout=timeout,
+            [*before, *P42, *argv], input=stdin.encode(), capture_output=True, timeout=timeout,
             env=self.env, cwd=self.root, check=False,
         )  # fmt: skip
         said = Said(done.returncode, done.stdout.decode(), done.stderr.decode())
@@ -192,8 +194,7 @@ class Box:
         born = self.ask("get", kind="all")["items"]
         inodes = {p.name: p.stat().st_ino for p in sorted(self.forged("").glob("[a-z]*"))}
         return inodes | {
-            f"{item['kind']}/{item['metadata']['name']}": item["status"]["created"]
-            for item in born
+            f"{item['kind']}/{item['metadata']['name']}": item["status"]["created"] for item in born
         }
 
     def processes(self) -> list[psutil.Process]:

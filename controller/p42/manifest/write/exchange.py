@@ -21,6 +21,7 @@ import os
 
 from p42.manifest.write import kernel
 from p42.manifest.write.dotdir import discard
+from p42.manifest.write.obstacles import editor_at
 from p42.manifest.write.probe import Ability
 from p42.manifest.write.stage import Base, Staged, open_file, read_all, state_of
 from p42.manifest.write.verdict import SOON, Gone, Wait
@@ -103,6 +104,9 @@ def _last_look(staged: Staged, descriptor: int, *, leased: bool) -> None:
         raise Wait("it has just been saved", after=SOON)
     if leased and not kernel.unbroken(descriptor):
         raise Wait("somebody is opening it", after=SOON)
+    # vim has the file open while it makes its swap file: under the lease one of both is seen.
+    if editor := editor_at(staged.base.path):
+        raise Wait(editor)
 
 
 def _by_exchange(staged: Staged, descriptor: int, *, leased: bool) -> None:
@@ -145,6 +149,8 @@ def _by_rename(staged: Staged, descriptor: int) -> None:
             raise Wait("it has just been saved", after=SOON)
         if not kernel.unbroken(descriptor):
             raise Wait("somebody is opening it", after=SOON)
+        if editor := editor_at(staged.base.path):
+            raise Wait(editor)
         os.rename(staged.path, staged.base.path)
     except BaseException:
         discard(staged.aside)

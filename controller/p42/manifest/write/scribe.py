@@ -207,9 +207,12 @@ class Scribe:
         staged = draft.staged
         if staged is None:
             return
-        ability = self.directories.claim(os.path.dirname(staged.base.path)).ability
+        here = self.directories.claim(os.path.dirname(staged.base.path))
         try:
-            swap(staged, ability)
+            if obstacle := obstacles.git_at(here.git):  # staging and syncing took their time
+                discard(staged.path)
+                raise Wait(obstacle)
+            swap(staged, here.ability)
         except (Wait, Gone) as error:
             # What is gone is looked for once more: that tells whether it is gone for good.
             draft.wait_all(str(error), getattr(error, "after", _OFTEN))
@@ -219,7 +222,7 @@ class Scribe:
             self._failed(draft, error)
         else:
             draft.wrote = True
-            self.kept.add(staged, leased=ability.lease)
+            self.kept.add(staged, leased=here.ability.lease)
 
     def _settle(self, draft: Draft) -> None:
         """Sidecars, and the last word on each status."""

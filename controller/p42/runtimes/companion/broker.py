@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
+from p42.keeper.address import address
 from p42.keeper.reactor import Reactor
 
 DEADLINE = 19.0  # s; clients of the originals give up after 20
@@ -28,10 +30,11 @@ class Question:
         self._timer = reactor.after(
             DEADLINE, lambda: self._end("", f"no answer from the model within {DEADLINE:.0f} s")
         )
-        request = {"type": "complete", "id": "chat", "payload": payload}
+        request = {"type": "answer", "id": "chat", "payload": payload}
         self._out = json.dumps(request).encode() + b"\n"
         try:
-            self._sock.connect(path)
+            with address(Path(path)) as where:
+                self._sock.connect(where)
         except OSError:
             reactor.after(
                 0.0, lambda: self._end("", "p42 is not running; start it with: p42 start")

@@ -15,7 +15,7 @@ from typing import Any
 
 from p42.keeper.channel import Channel
 from p42.keeper.frames import Message
-from p42.keeper.peer import is_self, uid_of_peer
+from p42.keeper.peer import is_self, tells_owners, uid_of_peer
 from p42.keeper.reactor import Reactor
 from p42.runtimes.companion.broker import Question
 from p42.runtimes.companion.visitor import Visitor
@@ -46,6 +46,7 @@ class Companion:
         self._visitors: list[Visitor] = []
         self._requests = 0
         self._retiring = False
+        self._tells = tells_owners()
         self._last = time.monotonic()
         self._keeper = Channel(reactor, private, heard=self._told, gone=reactor.end)
         for listener in listeners:
@@ -56,21 +57,31 @@ class Companion:
         while True:
             try:
                 sock, _ = listener.accept()
+            except BlockingIOError:
+                return  # another child, or nobody any more, has it
             except OSError:
+                self._make_room(1)  # no descriptor left: an idle visitor has to go
                 return
             # Another user of this machine has no business here; nor has a client that drew our
             # port as its own and connected to itself.
-            if is_self(sock) or uid_of_peer(sock) not in (os.getuid(), None):
+            if is_self(sock) or not self._may_enter(sock):
                 sock.close()
                 continue
             self._last = time.monotonic()
-            self._make_room()
+            self._make_room(MOST)
             self._visitors.append(
                 Visitor(self._reactor, sock, heard=self._heard, gone=self._visitors.remove)
             )
 
-    def _make_room(self) -> None:
-        if len(self._visitors) >= MOST:
+    def _may_enter(self, sock: socket.socket) -> bool:
+        """Ours; where the system cannot tell whose it is, loopback is the only guard.
+
+        Who has closed its end already is nobody: what it left in the pipe is not read.
+        """
+        return not self._tells or uid_of_peer(sock) in (os.getuid(), 0)
+
+    def _make_room(self, most: int) -> None:
+        if len(self._visitors) >= most:
             idle = next((one for one in self._visitors if not one.busy), self._visitors[0])
             idle.close()
 

@@ -51,7 +51,9 @@ class Visitor:
             self._write()
 
     def leave(self) -> None:
-        """Close as soon as nothing is owed any more."""
+        """Close as soon as nothing is owed any more; what has arrived by now is still answered."""
+        if self.open and not self._closing:
+            self._read()
         self._closing = True
         if self.open and not self.busy:
             self.close()

@@ -1,0 +1,154 @@
+"""Editors: how each saves a file, played in Python or done by the real program.
+
+Each puts one more edit into the manifest at `path` as a person would: read it, change it, save it.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+MARK = "  # edits"  # the line under which edits are put, in the spec
+PIECE = 4096  # bytes; what VS Code and most libraries write at once
+Save = Callable[[Path, str], bool]  # path, edit; False = the editor itself did not save
+
+
+def edited(text: str, edit: str) -> str:
+    """`text` with one more edit in its spec."""
+    return text.replace(MARK + "\n", f"{MARK}\n    - {edit}\n", 1)
+
+
+def truncate(path: Path, edit: str) -> bool:
+    """VS Code, `>`: truncate, then write in pieces."""
+    data = edited(path.read_text(), edit).encode()
+    with path.open("wb", buffering=0) as file:
+        for start in range(0, len(data), PIECE):
+            file.write(data[start : start + PIECE])
+    return True
+
+
+def slow_truncate(path: Path, edit: str) -> bool:
+    """The same, on a slow day."""
+    data = edited(path.read_text(), edit).encode()
+    with path.open("wb", buffering=0) as file:
+        time.sleep(0.002)
+        for start in range(0, len(data), PIECE):
+            file.write(data[start : start + PIECE])
+            time.sleep(0.001)
+    return True
+
+
+def rename(path: Path, edit: str) -> bool:
+    """gedit, JetBrains: a new file, renamed over the old one."""
+    new = path.with_name(f"{path.name}~new")
+    new.write_text(edited(path.read_text(), edit))
+    new.replace(path)
+    return True
+
+
+def rename_away(path: Path, edit: str) -> bool:
+    """vim, emacs: the old file becomes the backup, a new one is made in its place."""
+    text = edited(path.read_text(), edit)
+    backup = path.with_name(f"{path.name}~")
+    path.rename(backup)
+    with path.open("x") as file:
+        file.write(text)
+    backup.unlink()
+    return True
+
+
+def sed(path: Path, edit: str) -> bool:
+    return _ran(["sed", "-i", f"s/^{MARK}$/&\\n    - {edit}/", path])
+
+
+def vim(backupcopy: str) -> Save:
+    """vim with its swap file, which we wait for."""
+
+    def save(path: Path, edit: str) -> bool:
+        add = f"call append(search('^{MARK}'), '    - {edit}')"
+        return _ran(
+            ["vim", "-es", "-u", "NONE", "-N", "-c", f"set backupcopy={backupcopy}",
+             "-c", add, "-c", "wq", "-c", "cquit", path]
+        )  # fmt: skip
+
+    return save
+
+
+def vim_without_swap(path: Path, edit: str) -> bool:
+    """vim -n shows no trace, and asks before it writes over a change: told to go ahead."""
+    add = f"call append(search('^{MARK}'), '    - {edit}')"
+    return _ran(
+        ["vim", "-n", "-es", "-u", "NONE", "-N", "-c", add, "-c", "wq!", "-c", "cquit", path]
+    )
+
+
+def ed(path: Path, edit: str) -> bool:
+    return _ran(["ed", "-s", path], f"/^{MARK}/a\n    - {edit}\n.\nw\nq\n")
+
+
+def emacs(path: Path, edit: str) -> bool:
+    """Asks before it writes over a change, as vim does: told to go ahead."""
+    find = f'(progn (goto-char (point-min)) (search-forward "{MARK}\\n")'
+    put = f'(insert "    - {edit}\\n") (clear-visited-file-modtime) (save-buffer))'
+    return _ran(["emacs", "--batch", "-Q", path, "--eval", f"{find} {put}"])
+
+
+def nano(path: Path, edit: str) -> bool:
+    """On a terminal of its own: nano has no other way."""
+    lines = path.read_text().splitlines()
+    line = lines.index(MARK) + 2
+    master, slave = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm"}
+    nano = subprocess.Popen(
+        ["nano", "-I", f"+{line},1", path], stdin=slave, stdout=slave, stderr=slave, env=environment
+    )
+    os.close(slave)
+    os.set_blocking(master, False)
+    keys = [f"    - {edit}\r".encode(), b"\x13", b"\x18"]  # type, save, exit
+    deadline = time.monotonic() + 10
+    try:
+        while nano.poll() is None and time.monotonic() < deadline:
+            if _painted(master) and keys:  # what is typed before it has painted is thrown away
+                os.write(master, keys.pop(0))
+        nano.kill()
+        return nano.wait() == 0
+    finally:
+        os.close(master)
+
+
+def _painted(master: int) -> bool:
+    """Read what a program paints until it rests for 20 ms; whether there was anything."""
+    seen = False
+    while select.select([master], [], [], 0.02)[0]:
+        try:
+            os.read(master, 65536)
+        except OSError:
+            return False
+        seen = True
+    return seen
+
+
+STYLES: dict[str, Save] = {
+    "truncate": truncate, "slow truncate": slow_truncate, "rename": rename,
+    "rename away": rename_away, "sed": sed, "ed": ed, "vim": vim("auto"),
+    "vim backupcopy=yes": vim("yes"), "vim backupcopy=no": vim("no"),
+    "vim -n": vim_without_swap, "nano": nano, "emacs": emacs,
+}  # fmt: skip
+
+
+def missing(style: str) -> str:
+    """The program that this style needs and this machine lacks; "" if none."""
+    program = style.split()[0]
+    real = program in ("sed", "ed", "vim", "nano", "emacs")
+    return program if real and shutil.which(program) is None else ""
+
+
+def _ran(argv: list[str | Path], text: str = "") -> bool:
+    done = subprocess.run(argv, input=text.encode(), capture_output=True, timeout=30, check=False)
+    return done.returncode == 0
