@@ -1,6 +1,10 @@
 """The composition root: the only file that knows every room. Start-up is nesting, stop its reverse.
 
-    lock > log > database > journal > status writer > works > engine > control socket > gateway
+    lock > log > database > journal > status writer > keeper > works > engine > control socket >
+    gateway
+
+A clean end takes the keeper and all children along, unless they were to be kept; after a crash they
+live on, and the next daemon finds them.
 
 The control socket opens when the engine runs, so whoever is answered is answered by the loop.
 """
@@ -45,17 +49,23 @@ from p42.model.refs import Ref
 from p42.runtimes.clock import SystemClock
 from p42.runtimes.daemonlog import daemon_log
 from p42.runtimes.files import DiskFiles
+from p42.runtimes.keeperlink import KeeperLink
 from p42.runtimes.lock import HomeLock
+from p42.runtimes.messages import Messages
+from p42.runtimes.nounits import NoUnits
 from p42.runtimes.processes import LocalProcesses
 from p42.runtimes.stopping import Stop
 from p42.runtimes.sweep import sweep
+from p42.runtimes.units import KeeperUnits
 from p42.stores.database import Database, make_home
 from p42.stores.journal import SqliteJournal
 from p42.stores.keys import SystemKeys
+from p42.stores.leases import SqlitePortLeases
 from p42.stores.ledger import SqliteLedger
 from p42.stores.registry import SqliteRegistry
 from p42.stores.works import SqliteWorks
 
+FIRST = 5.0  # s the start waits for the keeper; it takes 60 ms. Then the loop begins without it
 DESCRIPTORS = 8192  # 1,024 connections on each door, and the files; children inherit it
 
 _log = logging.getLogger("p42")
@@ -93,7 +103,7 @@ def offline_plan(home: Path, paths: Sequence[str], *, prune: bool = False) -> Js
 
 async def _plan(settings: Settings, paths: Sequence[str], *, prune: bool) -> Any:
     with Database.copy(settings.home) as database:
-        rooms = _Rooms(settings, database, KindBook.load(), discover())
+        rooms = _Rooms(settings, database, KindBook.load(), discover(), offline=True)
         async with rooms.works:
             return await rooms.engine.plan(paths, prune=prune)
 
@@ -115,6 +125,8 @@ class _Rooms:
         database: Database,
         book: KindBook,
         kinds: Mapping[str, AnyKind],
+        *,
+        offline: bool = False,
     ) -> None:
         clock, home = SystemClock(), settings.home
         self.settings, self.book, self.kinds = settings, book, kinds
@@ -123,6 +135,15 @@ class _Rooms:
         self.works = SqliteWorks(database, wake=self._wake, clock=clock)
         mode = cast(Any, settings.status_write)  # config lets no other word through
         self.statuses = StatusWriter(home, mode=mode, journal=self.journal)
+        self.leases = SqlitePortLeases(
+            database, base=settings.projects_port_base, count=settings.projects_port_count
+        )
+        self.messages = Messages(home, clock)
+        self.link = KeeperLink(home / "run", grace=settings.keeper_grace)
+        self.units = KeeperUnits(
+            home, self.link, env=os.environ, idle=settings.projects_idle_timeout,
+            said=self.messages.said,
+        )  # fmt: skip
         closed = NO_TOKENS if settings.gateway_auth == "token" else ""
         self.gateway = Gateway(settings.gateway_ports, closed=closed)
         self.world = World(
@@ -130,6 +151,8 @@ class _Rooms:
             files=DiskFiles(home, path=os.environ.get("PATH", os.defpath)),
             processes=LocalProcesses(os.environ, home=home), keys=SystemKeys(os.environ),
             journal=self.journal, registry=SqliteRegistry(database), works=self.works,
+            leases=self.leases,
+            units=NoUnits(settings.projects_idle_timeout) if offline else self.units,
         )  # fmt: skip
         self.engine = Engine(
             kinds=kinds, world=self.world, ledger=self.ledger, sources=Reader(book),
@@ -142,6 +165,8 @@ class _Rooms:
         async with (
             _running(self.journal.run(), last=self.journal.flush),
             _running(self.statuses.run(), last=self.statuses.flush),
+            _running(self.messages.run(), last=self.messages.flush),
+            self._keeper(stop),
             self.works,
             _running(self.engine.run()),
         ):
@@ -155,6 +180,15 @@ class _Rooms:
                 gc.freeze()  # what is there now stays; later collections need not walk it
                 await stop.wait()
                 _log.info("p42 is stopping")
+
+    @asynccontextmanager
+    async def _keeper(self, stop: Stop) -> AsyncIterator[None]:
+        """The keeper at hand. What raises is a crash, and children outlive a crash."""
+        async with _running(self.link.run()):
+            await self.link.ready(FIRST)
+            yield
+            if not stop.keeps_children:
+                await self.link.end()
 
     async def _follow_own(self) -> None:
         """What the CLI and agents declare. Before any door opens: `apply` may add to it at once."""

@@ -94,9 +94,9 @@ def ed(path: Path, edit: str) -> bool:
 
 def emacs(path: Path, edit: str) -> bool:
     """Asks before it writes over a change, as vim does: told to go ahead."""
-    find = f'(progn (goto-char (point-min)) (search-forward "{MARK}\\n")'
-    put = f'(insert "    - {edit}\\n") (clear-visited-file-modtime) (save-buffer))'
-    return _ran(["emacs", "--batch", "-Q", path, "--eval", f"{find} {put}"])
+    find = f'(clear-visited-file-modtime) (goto-char (point-min)) (search-forward "{MARK}\\n")'
+    put = f'(insert "    - {edit}\\n") (clear-visited-file-modtime) (save-buffer)'
+    return _ran(["emacs", "--batch", "-Q", path, "--eval", f"(progn {find} {put})"])
 
 
 def nano(path: Path, edit: str) -> bool:
@@ -114,7 +114,10 @@ def nano(path: Path, edit: str) -> bool:
     deadline = time.monotonic() + 10
     try:
         while nano.poll() is None and time.monotonic() < deadline:
-            if _painted(master) and keys:  # what is typed before it has painted is thrown away
+            painted = _painted(master)
+            if b"odified" in painted:  # "File was modified since you opened it": go ahead
+                os.write(master, b"y")
+            elif painted and keys:  # what is typed before it has painted is thrown away
                 os.write(master, keys.pop(0))
         nano.kill()
         return nano.wait() == 0
@@ -122,15 +125,14 @@ def nano(path: Path, edit: str) -> bool:
         os.close(master)
 
 
-def _painted(master: int) -> bool:
-    """Read what a program paints until it rests for 20 ms; whether there was anything."""
-    seen = False
+def _painted(master: int) -> bytes:
+    """What a program paints until it rests for 20 ms."""
+    seen = b""
     while select.select([master], [], [], 0.02)[0]:
         try:
-            os.read(master, 65536)
+            seen += os.read(master, 65536)
         except OSError:
-            return False
-        seen = True
+            break
     return seen
 
 

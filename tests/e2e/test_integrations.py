@@ -57,8 +57,11 @@ def test_the_workflow_fails_and_annotates_a_broken_manifest(scene: Scene) -> Non
 def test_the_hook_is_an_entry_point_of_this_package(scene: Scene) -> None:
     (hook,) = yaml.safe_load(HOOKS.read_text(encoding="utf-8"))
     assert (hook["id"], hook["language"]) == ("p42-validate", "python")
-    answer = scene.sh(f"{hook['entry']} manifests/agents/muse.yaml .github/nothing.yaml")
-    assert answer.code == 3  # pre-commit passes files that are there; one that is not is an error
-    files = sorted((scene.work / "manifests").rglob("*.yaml"))
-    answer = scene.sh(f"{hook['entry']} {shlex.join(map(str, files))}")
+    command = f"{hook['entry']} {shlex.join(hook['args'])}"  # no file names: pass_filenames is off
+    assert hook["pass_filenames"] is False
+    answer = scene.sh(command)
     assert answer.code == 0, answer.output
+    (scene.work / "manifests" / "broken.yaml").write_text("apiVersion: p42.dev/v1\nkind: Agnet\n")
+    answer = scene.sh(command)
+    assert answer.code == 3
+    assert "manifests/broken.yaml:2:" in answer.output

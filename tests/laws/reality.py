@@ -16,9 +16,12 @@ from p42.model.ports import World
 from p42.model.refs import Ref
 from p42.runtimes.clock import SystemClock
 from p42.runtimes.files import DiskFiles
+from p42.runtimes.keeperlink import KeeperLink
 from p42.runtimes.processes import LocalProcesses
+from p42.runtimes.units import KeeperUnits
 from p42.stores.database import Database
 from p42.stores.keys import SystemKeys
+from p42.stores.leases import SqlitePortLeases
 from p42.stores.registry import SqliteRegistry
 from p42.stores.works import SqliteWorks
 
@@ -73,7 +76,12 @@ async def reality(
     ended = asyncio.Event()
     with Database.open(home) as database:
         clock = SystemClock()
-        async with SqliteWorks(database, wake=lambda _: ended.set(), clock=clock) as works:
+        link = KeeperLink(home / "run", grace=5.0)
+        units = KeeperUnits(home, link, env=env, idle=60.0, said=lambda *_: None)
+        async with (
+            _keeping(link, wanted="units" in kind.uses),
+            SqliteWorks(database, wake=lambda _: ended.set(), clock=clock) as works,
+        ):
             world = World(
                 home, clock,
                 files=DiskFiles(home, path=env["PATH"]),
@@ -81,5 +89,23 @@ async def reality(
                 keys=SystemKeys(env),
                 registry=SqliteRegistry(database),
                 works=works,
+                units=units,
+                leases=SqlitePortLeases(database, base=0, count=1),
             ).only(kind.uses)  # fmt: skip
             yield Reality(kind, world, kind.driver(world), ended)
+
+
+@asynccontextmanager
+async def _keeping(link: KeeperLink, *, wanted: bool) -> AsyncIterator[None]:
+    """A real keeper, for kinds that hold sockets."""
+    if not wanted:
+        yield
+        return
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(link.run())
+        try:
+            await link.ask("table")
+            yield
+        finally:
+            await link.end()
+            running.cancel()

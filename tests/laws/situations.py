@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from functools import cache
@@ -15,11 +16,13 @@ from p42.kinds import discover
 from p42.kinds.command.plan import forged, work_of
 from p42.kinds.command.seen import MODE
 from p42.kinds.command.seen import Seen as CommandSeen
+from p42.kinds.projectci.seen import ELSEWHERE
+from p42.kinds.projectci.seen import Seen as SocketSeen
 from p42.manifest.kindbook import KindEntry, entry, kind_folders
 from p42.manifest.schemas import generate
 from p42.model.kind import AnyKind, Want
 from p42.model.plan import Instant, Outcome, Plan
-from p42.model.ports import Registration
+from p42.model.ports import Registration, Unit
 from p42.model.refs import Ref
 from tests.laws.schemas import values
 
@@ -60,6 +63,8 @@ def wants(draw: st.DrawFn, kind: AnyKind) -> Want[Any]:
     raw = draw(raw_specs(kind))
     if "source" in raw:  # it is really run: not just any text
         raw["source"] = draw(st.sampled_from(SCRIPTS))
+    if isinstance(raw.get("port"), int | float):  # it is really bound: not just any port
+        raw["port"] = 15_000 + (int(raw["port"]) * 31 + os.getpid()) % 15_000
     named = [raw[path[1]] for path in entry_of(kind.name).files if path[1] in raw]
     return Want(
         Ref(kind.name, draw(st.sampled_from(["hello", "x-1"]))),
@@ -107,7 +112,35 @@ def _paths(draw: st.DrawFn, kind: AnyKind, want: Want[Any]) -> CommandSeen:
     )  # fmt: skip
 
 
-_SEEN: Mapping[str, Callable[..., st.SearchStrategy[Any]]] = {"Command": _paths}
+@st.composite
+def _sockets(draw: st.DrawFn, kind: AnyKind, want: Want[Any]) -> SocketSeen:
+    """Project CIs: any lease, any declaration on any port, a child in any state, a squatter."""
+    right = made(kind, want)
+    lease = draw(st.sampled_from(["", right.lease, "auto", "14999"]))
+    declared = draw(st.sampled_from(["", right.declared, "0" * 16, ELSEWHERE]))
+    ended = st.sampled_from([0.0, NOW - 0.5, NOW - 3600.0])
+    unit = Unit(
+        port=draw(st.sampled_from([14999, right.port])),
+        wish=declared,
+        state=draw(st.sampled_from(["asleep", "starting", "awake", "paused"])),
+        since=draw(ended),
+        crashes=draw(st.sampled_from([0, 1, 3, 40])),
+        exited_at=draw(ended),
+        last_exit=draw(st.sampled_from([None, 1, -9])),
+    )
+    return SocketSeen(
+        lease=lease,
+        declared=declared if lease or not declared else ELSEWHERE,
+        port=unit.port if lease else 0,
+        unit=unit if declared else None,
+        holder=draw(st.sampled_from(["", "nginx (pid 8)"])),
+        idle=draw(st.sampled_from([0.0, 600.0])),
+    )
+
+
+_SEEN: Mapping[str, Callable[..., st.SearchStrategy[Any]]] = {
+    "Command": _paths, "ProjectCI": _sockets,
+}  # fmt: skip
 
 
 def steps_of(kind: AnyKind, want: Want[Any] | None, seen: Any) -> Plan[Any]:

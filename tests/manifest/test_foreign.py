@@ -67,6 +67,10 @@ def test_a_document_of_ours_without_apiversion_is_an_error(check: Callable[..., 
     assert report.diagnostics[0].message == "apiVersion is missing"
 
 
+def test_it_is_one_however_bad_the_rest_of_it_is(check: Callable[..., Report]) -> None:
+    assert check({"a.yaml": "kind: Command\nmetadata: {name: Bad_}\n"}).code == 3
+
+
 def test_documents_of_others_beside_ours_are_left_alone(check: Callable[..., Report]) -> None:
     report = check({"a.yaml": f"{FOREIGN['deploy.yaml']!s}---\n{AGENT}---\n!x {{a: 1, a: 2}}\n"})
     assert report.diagnostics == ()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from p42.api.documents import cut, file_name, without
 from p42.api.house import engine_of, house_of
+from p42.manifest.lists import unlisted
 from p42.manifest.read import Reader
 from p42.model.diagnostic import Diagnostic
 from p42.model.errors import InvalidInput
@@ -24,8 +25,11 @@ PRIVATE = 0o600
 async def keep(world: World, text: str) -> tuple[Ref, ...]:
     """Write each document of `text` to `manifests/applied/`; equal bytes are left alone.
 
+    A List, as `get -o yaml` prints it, counts as its items.
+
     InvalidInput, and nothing written, if one of them does not hold or is declared elsewhere.
     """
+    text = unlisted(text)
     resources = await _read(world, text)
     documents = cut(text)
     if not resources:

@@ -43,7 +43,7 @@ def caught(what: str) -> Iterator[Caught]:
 async def supervise(
     what: str, run: Callable[[], Awaitable[None]], *, failed: Callable[[], None]
 ) -> None:
-    """Run until it returns. After an error call `failed`, wait a little and run it again."""
+    """Run until it returns. After an error call `failed`, wait a little, and both again."""
     while True:
         with caught(what) as result:
             await run()
@@ -53,3 +53,4 @@ async def supervise(
             _LOG.warning("%s: %s", what, result.error)
         failed()
         await asyncio.sleep(RESTART)
+        failed()  # what happened meanwhile, nobody saw; run() watches before anyone looks

@@ -73,6 +73,14 @@ class Catalog:
         """When a survey could prove an absence."""
         return min((self._proof(wish) for _, wish in self._absent()), default=None)
 
+    def undecided(self, ref: Ref) -> bool:
+        """Whether the next look, due within seconds, may say something else of `ref`."""
+        wish = self._wishes.get(ref)
+        if wish is None or wish.state is State.ABSENT:
+            return wish is not None
+        home = self._shelves.at(wish.resource.place.file)
+        return home is not None and ref in home.waiting
+
     def restore(self, entries: Iterable[Entry], sources: Sequence[str]) -> None:
         """Begin from the ledger. What stood in no followed source was being deleted."""
         self._sources = dict.fromkeys(sources, "")
@@ -189,17 +197,20 @@ class Catalog:
             return old
         if self._sources.get(old.source):
             return replace(old, state=State.HELD, since=None, findings=())
-        if doubt := self._doubt(ref, old):
+        home = self._shelves.at(old.resource.place.file)
+        if home is not None and home.look is None:
+            return old  # after a start: where it stood has not been looked at yet
+        if doubt := self._doubt(ref, home):
             broken = (doc for doc in doubt.shown if isinstance(doc, Broken))
             findings = tuple(finding for doc in broken for finding in doc.diagnostics)
-            state = State.BROKEN if findings else old.state  # none: somebody is writing it now
-            return replace(old, state=state, since=None, findings=findings)
+            if not findings:  # somebody is writing it at this moment
+                return replace(old, since=None)
+            return replace(old, state=State.BROKEN, since=None, findings=findings)
         seen = old.state is not State.ABSENT or old.since is None
         return replace(old, state=State.ABSENT, since=now if seen else old.since, findings=())
 
-    def _doubt(self, ref: Ref, wish: Wish) -> Shelf | None:
+    def _doubt(self, ref: Ref, home: Shelf | None) -> Shelf | None:
         """A file that may well declare `ref`, only that it cannot be understood now."""
-        home = self._shelves.at(wish.resource.place.file)
         if home is not None and home.doubtful:
             return home
         return next((shelf for shelf in self._doubtful if shelf.may_declare(ref)), None)

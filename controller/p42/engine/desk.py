@@ -61,12 +61,11 @@ class Desk:
                 self.queue.add(ref, priority)
 
     def busy(self, ref: Ref) -> bool:
-        """Whether `ref` is still on its way: queued, absent on one look, or for time to mend."""
-        wish = self.catalog.wishes.get(ref)
-        if wish is None:
+        """Whether `ref` is still on its way: queued, undecided, or for time to mend."""
+        if ref not in self.catalog.wishes:
             return False
-        absent = wish.state is State.ABSENT
-        return absent or self.queue.holds(ref) or self.board.get(ref).mend is Mend.TIME
+        on_its_way = self.queue.holds(ref) or self.board.get(ref).mend is Mend.TIME
+        return on_its_way or self.catalog.undecided(ref)
 
     def _next_to_go(self, need: Ref) -> None:
         """`need` may have been waiting, to be taken down, for one that just came back."""

@@ -17,6 +17,7 @@ from p42.engine.herald import Herald, News
 from p42.engine.needs import root_cause
 from p42.engine.outcome import checked, mend_after, status_of
 from p42.engine.queue import Priority
+from p42.engine.shelf import SECOND_LOOK
 from p42.engine.specs import Typed
 from p42.engine.teardown import Teardown
 from p42.engine.view import Planned
@@ -45,9 +46,12 @@ class Reconciler:
         """One pass. Raises nothing but cancellation."""
         desk = self._desk
         wish = desk.catalog.wishes.get(ref)
-        # Absent on one look: in two seconds it is there again or gone. Until then hands off, or
-        # what is about to be taken down would be mended first.
-        if wish is None or wish.state is State.ABSENT:
+        if wish is None:
+            return
+        if desk.catalog.undecided(ref):
+            # Absent on one look, or perhaps half a save: hands off until the second, or what is
+            # about to be taken down or rewritten would be mended first.
+            desk.queue.add_after(ref, SECOND_LOOK, priority)
             return
         now = asyncio.get_running_loop().time()
         if priority is Priority.USER:

@@ -36,6 +36,7 @@ class Shelf:
         self.look: FileLook | None = None
         self.shown: tuple[Document, ...] = ()
         self.good: dict[Ref, Resource] = {resource.ref: resource for resource in good}
+        self.waiting: frozenset[Ref] = frozenset()  # names whose new document may be half a save
         self.grew_at: float | None = None  # when it last looked like a save under way
         self._data: bytes | None = None  # the last whole bytes with something good; None = unknown
         self._stood: frozenset[Ref] = frozenset()  # which of `good` stood in them
@@ -83,8 +84,8 @@ class Shelf:
         if self._grows(look):
             self.grew_at = now
         self.look = look
-        kept = self._cut(look)
-        if kept is None:
+        self.waiting = self._cut(look)
+        if not self.waiting:
             self._believe(look)
             return
         if self._cut_since is None or not same:
@@ -93,11 +94,12 @@ class Shelf:
             self._believe(look)
             return
         self._due = self._cut_since + SECOND_LOOK
-        self.shown = kept
+        stand_ins = (self.good.get(d.ref) if d.ref in self.waiting else d for d in look.documents)
+        self.shown = tuple(doc for doc in stand_ins if doc is not None)
 
     def leave(self) -> None:
         """The source is out of sight: show nothing, remember what was good."""
-        self.look, self.shown, self._due = None, (), None
+        self.look, self.shown, self.waiting, self._due = None, (), frozenset(), None
         self._cut_since = self._busy_since = None
 
     def _wait_for_the_writer(self, now: float) -> None:
@@ -106,7 +108,7 @@ class Shelf:
         self._due = now + min(max(now - self._busy_since, BUSY_FIRST), BUSY_LAST)
 
     def _believe(self, look: FileLook) -> None:
-        self._cut_since = None
+        self._cut_since, self.waiting = None, frozenset()
         self.shown = look.documents
         good = {doc.ref: doc for doc in look.documents if isinstance(doc, Resource)}
         self.good.update(good)
@@ -125,19 +127,13 @@ class Shelf:
     def _is_cut_off(self, look: FileLook) -> bool:
         return self._data is not None and _is_proper_prefix(look.data, self._data)
 
-    def _cut(self, look: FileLook) -> tuple[Document, ...] | None:
-        """What to show instead if `look` may be half a save; None if it is no such thing."""
+    def _cut(self, look: FileLook) -> frozenset[Ref]:
+        """Names whose document in `look` may be half a save."""
         shorter = self._is_cut_off(look)
-        shown: list[Document] = []
-        changed = False
-        for doc in look.documents:
-            old = self.good.get(doc.ref) if isinstance(doc, Resource) else None
-            waits = isinstance(doc, Resource) and self._suspect(doc, old, shorter=shorter)
-            changed = changed or waits
-            stand_in = old if waits else doc
-            if stand_in is not None:
-                shown.append(stand_in)
-        return tuple(shown) if changed else None
+        good = (doc for doc in look.documents if isinstance(doc, Resource))
+        return frozenset(
+            doc.ref for doc in good if self._suspect(doc, self.good.get(doc.ref), shorter=shorter)
+        )
 
     def _suspect(self, doc: Resource, old: Resource | None, *, shorter: bool) -> bool:
         if shorter:

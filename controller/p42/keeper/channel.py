@@ -13,7 +13,7 @@ from p42.keeper.frames import Decoder, Message, Violation, encode
 
 CHUNK = 256 * 1024  # bytes a read
 MOST_FDS = 64  # descriptors in one read; the kernel's own cap is 253
-BACKLOG = 16 * 2**20  # bytes not yet taken by the peer; past that it is dropped
+BACKLOG = 64 * 2**20  # bytes not yet taken by the peer; past that it is dropped
 
 
 class Watching(Protocol):

@@ -28,8 +28,8 @@ from p42.keeper.address import address
 from p42.keeper.channel import Channel
 from p42.keeper.children import Child, Children
 from p42.keeper.frames import VERSION, Message
+from p42.keeper.lineage import lineage, pid_of_peer
 from p42.keeper.nursery import Nursery
-from p42.keeper.peer import descends_from, pid_of_unix_peer
 from p42.keeper.reactor import Reactor, Timer
 from p42.keeper.unit import Declaration
 from p42.keeper.units import Units
@@ -95,7 +95,8 @@ class Keeper:
             sock, _ = self._listener.accept()
         except OSError:
             return  # it left, or there are no descriptors just now; it will try again
-        if any(descends_from(pid_of_unix_peer(sock), c.pid) for c in self._children.all()):
+        ours = {child.pid for child in self._children.all()}
+        if not ours.isdisjoint(lineage(pid_of_peer(sock))):
             sock.close()  # a child of ours is no daemon, whatever it says
             return
         if self._alone is not None:

@@ -42,6 +42,15 @@ class Listener:
             sock.close()
 
 
+def is_free(port: int) -> bool:
+    """Whether `port` could be taken just now, on both addresses."""
+    try:
+        Listener.bind(port).close()
+    except OSError:
+        return False
+    return True
+
+
 def _bound(family: int, host: str, port: int) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:

@@ -8,7 +8,7 @@ may change what runs, and nobody else.
 # ruff: noqa: PTH117, PTH118, PTH120
 from __future__ import annotations
 
-import os.path
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -85,7 +85,7 @@ def _outside(name: str, target: str, root: str) -> tuple[str, str, str] | None:
 
 
 def _lies_in(path: str, root: str) -> bool:
-    return path.startswith(root.rstrip("/") + "/")
+    return path.startswith(root.rstrip(os.sep) + os.sep)
 
 
 def _flaw(name: str, reading: disk.Reading) -> tuple[str, str, str] | None:

@@ -15,15 +15,25 @@ instead, whose default is to do nothing. fcntl(2), "Leases".
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import signal
 import stat
 import time
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+fcntl: Any
+try:
+    import fcntl
+except ImportError:  # Windows, where `validate` works and the daemon does not
+    fcntl = None
 
 STABLE = 0.03  # s; editors that truncate and write are done within a few ms
 RACY = 50_000_000  # ns; coarser than any file clock in use: such a file may change unseen
+
+# Not to be stopped by a FIFO, nor given a terminal; Windows has other flags.
+_FLAGS = os.O_RDONLY | sum(
+    getattr(os, name, 0) for name in ("O_CLOEXEC", "O_NONBLOCK", "O_NOCTTY", "O_BINARY")
+)
 
 Signature = tuple[int, int, int, int]  # inode, size, mtime and ctime in ns
 
@@ -72,9 +82,8 @@ def why(error: OSError) -> str:
 
 def read(path: str, *, limit: int, leased: bool = True) -> Reading:
     """The file at `path`. Without `leased` as it is now: for who looks only once."""
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY  # a FIFO must not stop us
     try:
-        descriptor = os.open(path, flags)
+        descriptor = os.open(path, _FLAGS)
     except OSError as error:
         gone = error.errno in (errno.ENOENT, errno.ENOTDIR)
         return Reading("missing" if gone else "unreadable", why=why(error))

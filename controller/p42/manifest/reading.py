@@ -46,6 +46,7 @@ class Content(NamedTuple):
     attached: dict[str, Signature | None] = {}  # noqa: RUF012 - never changed
     busy: bool = False
     fresh: bool = False
+    parsed: bool = True
 
 
 class Reading:
@@ -64,7 +65,7 @@ class Reading:
             documents = list(documents_in(text, origin))
         except Malformed as error:
             text = text or data.decode("utf-8-sig", "replace")
-            return Content((whole(error.findings, origin.file, text),), ours=True)
+            return Content((whole(error.findings, origin.file, text),), ours=True, parsed=False)
         if not documents:
             return Content(empty=True)
         claimed = [d for d in documents if origin.named or self.claims(d)]
@@ -80,8 +81,7 @@ class Reading:
 
     def speaks_of_us(self, data: bytes, content: Content) -> bool:
         """Of a file nobody expected: one that does not parse is ours if it names our group."""
-        parsed = any(not (isinstance(d, Broken) and d.ref is None) for d in content.documents)
-        return parsed or any(group in data for group in _GROUPS)
+        return content.parsed or any(group in data for group in _GROUPS)
 
     def claims(self, document: Document) -> bool:
         """Whether the document is a manifest, good or bad."""

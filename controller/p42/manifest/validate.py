@@ -108,7 +108,7 @@ class _Validation:
             self._file(file, Origin(file, path, leased=False, digested=False))
         for problem in walk.problems:
             self._report(problem.path, Finding(0, 1, problem.code, problem.message))
-        inside = path.rstrip("/") + "/"
+        inside = path.rstrip(os.sep) + os.sep
         if not walk.problems and not any(d.place.file.startswith(inside) for d in self._documents):
             self._report(path, Finding(0, 1, "no-manifest", "holds no manifest",
                                        severity="warning"))  # fmt: skip
@@ -158,7 +158,7 @@ class _Validation:
         return flaw.as_diagnostic()
 
     def _shown(self, path: str) -> str:
-        directory, _, name = path.rpartition("/")
+        directory, _, name = path.rpartition(os.sep)
         if directory not in self._prefixes:  # relpath takes longer than reading a file
             relative = os.path.relpath(path, self._here)
             short = min(relative, path, key=len)

@@ -94,6 +94,13 @@ class KeeperLink:
             if self._channel is not None:
                 self._channel.close()
 
+    async def ready(self, seconds: float) -> bool:
+        """Wait until it is connected, at most so long; whether it is."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._ready.wait()
+        return self._ready.is_set()
+
     async def ask(self, op: str, fds: Sequence[int] = (), **fields: Any) -> Message:
         """One request. Raises Retry when the keeper is away or too slow; OSError never.
 

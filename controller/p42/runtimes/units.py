@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from p42.keeper.frames import Message
+from p42.keeper.listener import is_free
 from p42.model.errors import Blocked, P42Error, Retry
 from p42.model.faults import fault
 from p42.model.ports import Declaration, Probe, Unit
@@ -116,7 +117,7 @@ class KeeperUnits:
 
     async def holder(self, port: int) -> str:
         """Who else listens on `port`, for a person; "" = nobody."""
-        return await asyncio.to_thread(holder, port)
+        return "" if is_free(port) else await asyncio.to_thread(holder, port)
 
     async def follow(self) -> AsyncIterator[Ref | None]:
         """Refs whose row changed, None = all, until closed."""
@@ -147,7 +148,9 @@ class KeeperUnits:
     def lost(self) -> None:
         """The keeper is away."""
         self._rows = None
-        self._wake(None)
+        for events in self._waiting.values():
+            for event in events:
+                event.set()
 
     def _set(self, ref: Ref, row: Mapping[str, Any] | None) -> None:
         if self._rows is None:

@@ -7,7 +7,6 @@ of the order in the files; of this machine only, so no file carries it.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import secrets
 import socket
@@ -15,6 +14,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from p42.keeper.listener import is_free
 from p42.model.errors import Blocked
 from p42.model.ports import PortLease
 from p42.model.refs import Ref
@@ -28,23 +28,6 @@ _LOAD = "SELECT kind, name, port, wish, token, seal FROM leases"
 _PUT = """INSERT OR REPLACE INTO leases (kind, name, port, wish, token, seal)
     VALUES (?, ?, ?, ?, ?, ?)"""
 _DROP = "DELETE FROM leases WHERE kind = ? AND name = ?"
-
-
-def is_free(port: int) -> bool:
-    """Whether nobody listens on `port` of either loopback address just now."""
-    for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
-        try:
-            with socket.socket(family, socket.SOCK_STREAM) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                if family == socket.AF_INET6:
-                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                probe.bind((host, port))
-                probe.listen(1)
-        except OSError as error:
-            if family == socket.AF_INET6 and not _in_use(error):
-                continue  # no IPv6 here
-            return False
-    return True
 
 
 class SqlitePortLeases:
@@ -149,11 +132,6 @@ class SqlitePortLeases:
 def _any_free() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
-
-
-def _in_use(error: OSError) -> bool:
-
-    return error.errno == errno.EADDRINUSE
 
 
 def _row(ref: Ref, lease: PortLease) -> tuple[Any, ...]:

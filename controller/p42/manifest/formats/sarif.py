@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote
@@ -53,6 +54,7 @@ def _result(found: Diagnostic, codes: list[str]) -> dict[str, Any]:
 
 
 def _uri(name: str) -> str:
+    name = name.replace(os.sep, "/")
     return ("file://" if name.startswith("/") else "") + quote(name)
 
 
