@@ -54,14 +54,20 @@ def test_the_workflow_fails_and_annotates_a_broken_manifest(scene: Scene) -> Non
     assert "::error file=manifests/agents/muse.yaml,line=" in answer.output
 
 
-def test_the_hook_is_an_entry_point_of_this_package(scene: Scene) -> None:
+def test_the_hook_checks_the_whole_tree_whatever_changed(scene: Scene) -> None:
     (hook,) = yaml.safe_load(HOOKS.read_text(encoding="utf-8"))
-    assert (hook["id"], hook["language"]) == ("p42-validate", "python")
-    command = f"{hook['entry']} {shlex.join(hook['args'])}"  # no file names: pass_filenames is off
-    assert hook["pass_filenames"] is False
-    answer = scene.sh(command)
+    assert (hook["id"], hook["language"], hook["pass_filenames"]) == (
+        "p42-validate",
+        "python",
+        False,
+    )
+    line = shlex.join([*hook["entry"].split(), *hook["args"]])
+    answer = scene.sh(line)
     assert answer.code == 0, answer.output
-    (scene.work / "manifests" / "broken.yaml").write_text("apiVersion: p42.dev/v1\nkind: Agnet\n")
-    answer = scene.sh(command)
+    # Two files of one name: neither is wrong by itself.
+    again = scene.work / "manifests/agents/again.yaml"
+    again.write_text((scene.work / "manifests/agents/muse.yaml").read_text(encoding="utf-8"))
+    answer = scene.sh(line)
     assert answer.code == 3
-    assert "manifests/broken.yaml:2:" in answer.output
+    assert "again.yaml" in answer.output
+    assert "muse.yaml" in answer.output

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, TypeVar
 
 from p42.kinds.fields import KEY_PATTERN, Part
-from p42.model.kind import Want
+from p42.model.kind import Column, Kind, Want
 from p42.model.plan import Instant, Outcome, Plan
 from p42.model.ports import Keys, Registration, World
 from p42.model.refs import Ref
@@ -71,10 +71,29 @@ class Shape(Generic[SpecT]):
     """
 
     facts: Callable[[Want[SpecT]], Facts]
-    keys: Callable[[SpecT], Iterable[str]] = lambda _: ()
+    keys: Callable[[SpecT], Iterable[str]] | None = None
     settled: Callable[[SpecT], Facts] = lambda _: {}
     refuse: Callable[[SpecT], Status | None] = lambda _: None
     lost: Literal["KeyMissing", "Blocked"] = "KeyMissing"
+
+    def kind(
+        self,
+        words: tuple[str, str, str],
+        spec: type[SpecT],
+        *,
+        needs: Callable[[SpecT], Iterable[Ref]],
+        columns: tuple[Column, ...],
+        executes: Callable[[Want[SpecT]], bytes] = lambda _: b"",
+    ) -> Kind[SpecT, Seen, Step]:
+        """The whole record of a registered kind. `words`: name, plural, short name."""
+        name, plural, short = words
+        return Kind(
+            name=name, plural=plural, short=short, spec=spec, columns=columns,
+            plan=self.plan, predict=predict, finish=finish, needs=needs, executes=executes,
+            publish=publish, driver=lambda world: Driver(world, self), nothing=Seen(),
+            uses=frozenset({"registry", "keys"} if self.keys else {"registry"}),
+            volatile=frozenset({"keys"}),
+        )  # fmt: skip
 
     def registration(self, want: Want[SpecT]) -> Registration:
         """The row that `want` asks for. The digest covers the spec, its files and the facts."""
@@ -129,11 +148,6 @@ def publish(_want: Want[Any], seen: Seen) -> Facts:
     return seen.row.facts if seen.row else {}
 
 
-def nothing_runs(_want: Want[Any]) -> bytes:
-    """A registration executes nothing."""
-    return b""
-
-
 class Driver(Generic[SpecT]):
     """Observes and writes rows. Reality changes only through here, so there is nothing to watch."""
 
@@ -143,7 +157,8 @@ class Driver(Generic[SpecT]):
     async def observe(self, ref: Ref, want: Want[SpecT] | None) -> Seen:
         """The row and where the keys lead."""
         row = self._world.registry.get(ref)
-        references = sorted(set(self._shape.keys(want.spec))) if want else []
+        keys = self._shape.keys
+        references = sorted(set(keys(want.spec))) if want and keys else []
         return Seen(row, await _states(self._world.keys, references) if references else {})
 
     async def act(self, ref: Ref, _want: Want[SpecT] | None, step: Step) -> None:

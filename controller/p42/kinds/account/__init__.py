@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from p42.kinds import registration
 from p42.kinds.account.spec import KIND, PLURAL, SHORT, Account
-from p42.kinds.registration import Driver, Seen, Shape
-from p42.model.kind import Column, Kind, Want
+from p42.kinds.registration import Shape
+from p42.model.kind import Column, Want
 from p42.model.refs import Ref
 from p42.model.status import Facts, Status
 
@@ -46,25 +45,14 @@ def _needs(_spec: Account) -> Iterable[Ref]:
 
 shape: Shape[Account] = Shape(facts=_facts, keys=_keys, refuse=_refuse)
 
-kind: Kind[Account, Seen, registration.Step] = Kind(
-    name=KIND,
-    plural=PLURAL,
-    short=SHORT,
-    spec=Account,
-    plan=shape.plan,
-    predict=registration.predict,
-    finish=registration.finish,
+kind = shape.kind(
+    (KIND, PLURAL, SHORT),
+    Account,
     needs=_needs,
-    executes=registration.nothing_runs,
-    publish=registration.publish,
-    driver=lambda world: Driver(world, shape),
-    nothing=Seen(),
     columns=(
         Column("PROVIDER", "spec.provider"),
         Column("MODELS", "spec.models"),
         Column("DEFAULT", "spec.default"),
         Column("KEY", "spec.key", wide=True),
     ),
-    uses=frozenset({"registry", "keys"}),
-    volatile=frozenset({"keys"}),
 )

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from p42.kinds import registration
 from p42.kinds.agent.spec import KIND, PLURAL, SHORT, Agent
-from p42.kinds.registration import Driver, Seen, Shape
-from p42.model.kind import Column, Kind, Want
+from p42.kinds.registration import Shape
+from p42.model.kind import Column, Want
 from p42.model.refs import Ref
 from p42.model.status import Facts
 
@@ -43,19 +42,11 @@ def _executes(want: Want[Agent]) -> bytes:
 
 shape: Shape[Agent] = Shape(facts=_facts)
 
-kind: Kind[Agent, Seen, registration.Step] = Kind(
-    name=KIND,
-    plural=PLURAL,
-    short=SHORT,
-    spec=Agent,
-    plan=shape.plan,
-    predict=registration.predict,
-    finish=registration.finish,
+kind = shape.kind(
+    (KIND, PLURAL, SHORT),
+    Agent,
     needs=_needs,
     executes=_executes,
-    publish=registration.publish,
-    driver=lambda world: Driver(world, shape),
-    nothing=Seen(),
     columns=(
         Column("RUNTIME", "spec.runtime"),
         Column("MODEL", "spec.model"),
@@ -63,6 +54,4 @@ kind: Kind[Agent, Seen, registration.Step] = Kind(
         Column("TEMPERATURE", "spec.temperature", wide=True),
         Column("FORGE", "spec.forge", wide=True),
     ),
-    uses=frozenset({"registry"}),
-    volatile=frozenset({"keys"}),
 )

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from p42.kinds import registration
 from p42.kinds.integration.spec import KIND, PLURAL, SHORT, Integration
-from p42.kinds.registration import Driver, Seen, Shape, references_in
-from p42.model.kind import Column, Kind, Want
+from p42.kinds.registration import Shape, references_in
+from p42.model.kind import Column, Want
 from p42.model.refs import Ref
 from p42.model.status import Facts
 
@@ -38,24 +37,14 @@ def _executes(want: Want[Integration]) -> bytes:
 
 shape: Shape[Integration] = Shape(facts=_facts, keys=_keys, lost="Blocked")
 
-kind: Kind[Integration, Seen, registration.Step] = Kind(
-    name=KIND,
-    plural=PLURAL,
-    short=SHORT,
-    spec=Integration,
-    plan=shape.plan,
-    predict=registration.predict,
-    finish=registration.finish,
+kind = shape.kind(
+    (KIND, PLURAL, SHORT),
+    Integration,
     needs=_needs,
     executes=_executes,
-    publish=registration.publish,
-    driver=lambda world: Driver(world, shape),
-    nothing=Seen(),
     columns=(
         Column("TYPE", "spec.type"),
         Column("EVERY", "spec.every", wide=True),
         Column("CRON", "spec.cron", wide=True),
     ),
-    uses=frozenset({"registry", "keys"}),
-    volatile=frozenset({"keys"}),
 )
