@@ -12,6 +12,7 @@ The control socket opens when the engine runs, so whoever is answered is answere
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -50,10 +51,12 @@ from p42.runtimes.clock import SystemClock
 from p42.runtimes.daemonlog import daemon_log
 from p42.runtimes.files import DiskFiles
 from p42.runtimes.keeperlink import KeeperLink
+from p42.runtimes.keeperprocesses import KeeperProcesses
 from p42.runtimes.lock import HomeLock
 from p42.runtimes.messages import Messages
 from p42.runtimes.nounits import NoUnits
 from p42.runtimes.processes import LocalProcesses
+from p42.runtimes.standing import Standing
 from p42.runtimes.stopping import Stop
 from p42.runtimes.sweep import sweep
 from p42.runtimes.units import KeeperUnits
@@ -81,6 +84,9 @@ def serve(
     """
     settings, stop = load(home, flags), Stop()
     make_home(home)
+    with contextlib.suppress(OSError):  # what is wrong with it, each command will say
+        # Before anyone watches it: a directory that appears later is watched a moment too late.
+        (home / "commands").mkdir(mode=0o700)
     with HomeLock(home), daemon_log(home, settings.log_level):
         stop.listen()
         _open_more_files()
@@ -144,12 +150,14 @@ class _Rooms:
             home, self.link, env=os.environ, idle=settings.projects_idle_timeout,
             said=self.messages.said,
         )  # fmt: skip
+        self.processes = KeeperProcesses(os.environ, home=home, link=self.link)
         closed = NO_TOKENS if settings.gateway_auth == "token" else ""
         self.gateway = Gateway(settings.gateway_ports, closed=closed)
         self.world = World(
             home=home, clock=clock,
             files=DiskFiles(home, path=os.environ.get("PATH", os.defpath)),
-            processes=LocalProcesses(os.environ, home=home), keys=SystemKeys(os.environ),
+            processes=LocalProcesses(os.environ, home=home) if offline else self.processes,
+            keys=SystemKeys(os.environ),
             journal=self.journal, registry=SqliteRegistry(database), works=self.works,
             leases=self.leases,
             units=NoUnits(settings.projects_idle_timeout) if offline else self.units,
@@ -206,6 +214,8 @@ class _Rooms:
             settings=self.settings, kinds=self.kinds, book=self.book, doors=self.gateway,
             events=self.journal, started=self.world.clock.monotonic(),
             database_lost=self.ledger.lost, modes=self.statuses.mode_of, stop=stop.ask,
+            units=self.units.all, owner=self.leases.owner, messages=self.messages.recent,
+            standing=Standing(self.link, self.processes).of,
         )  # fmt: skip
         return replace(self.world, engine=self.engine, house=house)
 

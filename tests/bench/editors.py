@@ -69,23 +69,20 @@ def sed(path: Path, edit: str) -> bool:
 
 def vim(backupcopy: str) -> Save:
     """vim with its swap file, which we wait for."""
-
-    def save(path: Path, edit: str) -> bool:
-        add = f"call append(search('^{MARK}'), '    - {edit}')"
-        return _ran(
-            ["vim", "-es", "-u", "NONE", "-N", "-c", f"set backupcopy={backupcopy}",
-             "-c", add, "-c", "wq", "-c", "cquit", path]
-        )  # fmt: skip
-
-    return save
+    return lambda path, edit: _vim(path, edit, "-c", f"set backupcopy={backupcopy}", "-c", "wq")
 
 
 def vim_without_swap(path: Path, edit: str) -> bool:
-    """vim -n shows no trace, and asks before it writes over a change: told to go ahead."""
+    """vim -n shows no trace."""
+    return _vim(path, edit, "-n", "-c", "wq!")
+
+
+def _vim(path: Path, edit: str, *words: str) -> bool:
     add = f"call append(search('^{MARK}'), '    - {edit}')"
-    return _ran(
-        ["vim", "-n", "-es", "-u", "NONE", "-N", "-c", add, "-c", "wq!", "-c", "cquit", path]
-    )
+    argv = ["vim", "-V1", "-es", "-u", "NONE", "-i", "NONE", "-N", "-c", add, *words, path]
+    done = subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+    # Where somebody wrote after it had read, it asks a person; without one it does not save.
+    return done.returncode == 0 and b"changed since reading" not in done.stderr
 
 
 def ed(path: Path, edit: str) -> bool:
@@ -115,7 +112,7 @@ def nano(path: Path, edit: str) -> bool:
     try:
         while nano.poll() is None and time.monotonic() < deadline:
             painted = _painted(master)
-            if b"odified" in painted:  # "File was modified since you opened it": go ahead
+            if b"continue saving" in painted:  # "File was modified since you opened it": go ahead
                 os.write(master, b"y")
             elif painted and keys:  # what is typed before it has painted is thrown away
                 os.write(master, keys.pop(0))

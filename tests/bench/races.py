@@ -48,7 +48,7 @@ class Score:
     """What became of the saves of one style."""
 
     saves: int = 0
-    refused: int = 0  # by the editor itself
+    asked: int = 0  # the editor noticed us, and wants to ask a person
     beside: int = 0  # kept in a conflict file
     lost: int = 0
     torn: int = 0
@@ -72,7 +72,7 @@ def race(directory: Path, style: str, saves: int, *, leases: bool, seed: int) ->
         editor.start()
         sender.close()
         score.writes = _write_until(editor, path, scribe)
-        score.refused = len(refused := receiver.recv())
+        score.asked = len(refused := receiver.recv())
         receiver.close()
         end = time.monotonic() + RESTLESS.young
         while scribe.look() is not None and time.monotonic() < end:
@@ -181,7 +181,7 @@ def _run(words: argparse.Namespace, style: str, saves: int, *, leases: bool) -> 
         score = race(Path(name), style, saves, leases=leases, seed=words.seed)
     print(
         f"  {style:<20} saves {score.saves:>5}  lost {score.lost}  torn {score.torn}  "
-        f"beside {score.beside}  refused by the editor {score.refused}  "
+        f"beside {score.beside}  editor asked {score.asked}  "
         f"our writes {score.writes:>6}  {score.seconds:.1f} s",
         flush=True,
     )

@@ -185,11 +185,20 @@ def test_a_vanished_source_is_held() -> None:
 
 
 def test_an_empty_source_is_held() -> None:
+    scene = Scene(a="Note a text=x", b="Note b text=x")
+    scene.remove("a")
+    scene.remove("b")
+    scene.survey()
+    scene.survey(after=2)
+    assert scene.state() is State.HELD
+
+
+def test_who_deletes_their_only_manifest_means_it() -> None:
     scene = Scene(a="Note a text=x")
     scene.remove("a")
     scene.survey()
     scene.survey(after=2)
-    assert scene.state() is State.HELD
+    assert scene.state() is State.GONE
 
 
 def test_losing_more_than_half_and_more_than_three_is_held() -> None:

@@ -75,6 +75,17 @@ async def test_heal_warn_tells_of_drift_and_mends_it_when_asked(home: Home) -> N
         assert engine.view().rows[A].status.reason == "Drifted"  # asked once, mended once
 
 
+async def test_a_nudge_of_what_is_in_sync_is_not_kept_for_a_later_drift(home: Home) -> None:
+    home.save("a.yaml", "Note a text=x @p42.dev/heal=warn")
+    async with home.running() as engine:
+        engine.nudge(A)
+        await settled(engine)
+        tamper(home)
+        engine.wake(A)
+        await asyncio.sleep(0.01)
+        assert engine.view().rows[A].status.reason == "Drifted"
+
+
 async def test_heal_warn_does_not_stand_in_the_way_of_an_edit(home: Home) -> None:
     home.save("a.yaml", "Note a text=x @p42.dev/heal=warn")
     async with home.running() as engine:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from p42.model.ports import Processes
 from p42.runtimes.files import DiskFiles
+from p42.runtimes.keeperlink import KeeperLink
+from p42.runtimes.keeperprocesses import KeeperProcesses
 from p42.runtimes.processes import LocalProcesses
 
 
@@ -30,6 +35,18 @@ def files(home: Path) -> DiskFiles:
     return DiskFiles(home, path=os.environ["PATH"])
 
 
-@pytest.fixture
-def processes(home: Path) -> LocalProcesses:
-    return LocalProcesses(os.environ, home=home)
+@pytest.fixture(params=["local", "keeper"])
+async def processes(request: pytest.FixtureRequest, home: Path) -> AsyncIterator[Processes]:
+    """Both adapters of the Processes port: one contract."""
+    if request.param == "local":
+        yield LocalProcesses(os.environ, home=home)
+        return
+    link = KeeperLink(home / "run", grace=5.0)
+    made = KeeperProcesses(os.environ, home=home, link=link)
+    running = asyncio.ensure_future(link.run())
+    assert await link.ready(10)
+    yield made
+    await link.end()
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running

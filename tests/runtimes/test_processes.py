@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
 from p42.model.errors import Blocked
+from p42.model.ports import Processes
 from p42.runtimes.processes import LocalProcesses
 from p42.runtimes.sweep import sweep
 
@@ -35,34 +37,32 @@ async def ends(pid: int) -> None:
             await asyncio.sleep(0.005)
 
 
-async def test_exit_code_and_both_outputs_come_back(processes: LocalProcesses) -> None:
+async def test_exit_code_and_both_outputs_come_back(processes: Processes) -> None:
     run = await processes.run(["sh", "-c", "cat; echo err >&2; exit 3"], stdin=b"in\0put")
     assert (run.exit_code, run.stdout, run.stderr) == (3, b"in\0put", b"err\n")
     assert not run.timed_out
 
 
-async def test_standard_input_is_empty_when_none_is_given(processes: LocalProcesses) -> None:
+async def test_standard_input_is_empty_when_none_is_given(processes: Processes) -> None:
     assert (await processes.run(["cat"])).stdout == b""
 
 
-async def test_a_signal_is_a_negative_exit_code(processes: LocalProcesses) -> None:
+async def test_a_signal_is_a_negative_exit_code(processes: Processes) -> None:
     assert (await processes.run(["sh", "-c", "kill -TERM $$"])).exit_code == -signal.SIGTERM
 
 
-async def test_output_without_end_is_cut_and_does_not_block(processes: LocalProcesses) -> None:
+async def test_output_without_end_is_cut_and_does_not_block(processes: Processes) -> None:
     run = await processes.run(
         ["sh", "-c", "head -c 5000000 /dev/zero; head -c 3000000 /dev/zero >&2"]
     )
     assert (run.exit_code, len(run.stdout), len(run.stderr)) == (0, MIB, MIB)
 
 
-async def test_large_input_that_nobody_reads_does_not_block(processes: LocalProcesses) -> None:
+async def test_large_input_that_nobody_reads_does_not_block(processes: Processes) -> None:
     assert (await processes.run(["true"], stdin=b"x" * 3 * MIB)).exit_code == 0
 
 
-async def test_out_of_time_the_whole_group_is_killed(
-    processes: LocalProcesses, tmp_path: Path
-) -> None:
+async def test_out_of_time_the_whole_group_is_killed(processes: Processes, tmp_path: Path) -> None:
     script = f"trap '' TERM; sleep 100 & echo $! > {tmp_path}/pid; echo begun; wait"
     run = await processes.run(["sh", "-c", script], timeout=0.3)
     assert run.timed_out
@@ -71,9 +71,7 @@ async def test_out_of_time_the_whole_group_is_killed(
     await ends(await lives(tmp_path / "pid"))
 
 
-async def test_cancelled_the_whole_group_is_killed(
-    processes: LocalProcesses, tmp_path: Path
-) -> None:
+async def test_cancelled_the_whole_group_is_killed(processes: Processes, tmp_path: Path) -> None:
     script = f"sleep 100 & echo $! > {tmp_path}/pid; wait"
     task = asyncio.ensure_future(processes.run(["sh", "-c", script], timeout=100))
     pid = await lives(tmp_path / "pid")
@@ -84,7 +82,7 @@ async def test_cancelled_the_whole_group_is_killed(
 
 
 async def test_a_grandchild_that_keeps_the_pipes_is_not_waited_for_and_ends_too(
-    processes: LocalProcesses, tmp_path: Path
+    processes: Processes, tmp_path: Path
 ) -> None:
     before = time.perf_counter()
     script = f"sleep 100 & echo $! > {tmp_path}/pid; echo done"
@@ -95,12 +93,13 @@ async def test_a_grandchild_that_keeps_the_pipes_is_not_waited_for_and_ends_too(
 
 
 async def test_a_grandchild_that_left_the_group_and_writes_for_ever_does_not_hang_it(
-    processes: LocalProcesses, tmp_path: Path
+    processes: Processes, tmp_path: Path
 ) -> None:
     script = f"setsid sh -c 'echo $$ > {tmp_path}/pid; exec yes' & sleep 0.1; echo done"
     run = await processes.run(["sh", "-c", script], timeout=60)
     assert run.exit_code == 0
-    os.kill(await lives(tmp_path / "pid"), signal.SIGKILL)
+    with suppress(ProcessLookupError):  # the keeper finds it by itself
+        os.kill(await lives(tmp_path / "pid"), signal.SIGKILL)
 
 
 async def test_the_environment_is_the_allow_list_and_what_was_added(home: Path) -> None:
@@ -118,7 +117,7 @@ async def test_the_environment_is_the_allow_list_and_what_was_added(home: Path) 
 
 
 async def test_no_descriptor_of_ours_reaches_the_child(
-    processes: LocalProcesses, tmp_path: Path
+    processes: Processes, tmp_path: Path
 ) -> None:
     with (tmp_path / "secret").open("w") as stream:
         os.set_inheritable(stream.fileno(), True)
@@ -126,12 +125,12 @@ async def test_no_descriptor_of_ours_reaches_the_child(
     assert run.stdout.split() == [b"0", b"1", b"2"]
 
 
-async def test_it_is_a_group_and_a_session_of_its_own(processes: LocalProcesses) -> None:
+async def test_it_is_a_group_and_a_session_of_its_own(processes: Processes) -> None:
     run = await processes.run(["sh", "-c", "ps -o pid=,pgid=,sid= -p $$"])
     assert len(set(run.stdout.split())) == 1
 
 
-async def test_many_run_together_and_leave_no_descriptor(processes: LocalProcesses) -> None:
+async def test_many_run_together_and_leave_no_descriptor(processes: Processes) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     runs = await asyncio.gather(*(processes.run(["echo", str(n)]) for n in range(40)))
     assert [int(run.stdout) for run in runs] == list(range(40))
@@ -139,7 +138,7 @@ async def test_many_run_together_and_leave_no_descriptor(processes: LocalProcess
 
 
 async def test_what_cannot_be_run_is_told_with_its_remedy(
-    processes: LocalProcesses, tmp_path: Path
+    processes: Processes, tmp_path: Path
 ) -> None:
     script = tmp_path / "script"
     script.write_text("#!/no/such/interpreter\n")
@@ -157,7 +156,7 @@ async def test_what_cannot_be_run_is_told_with_its_remedy(
         await processes.run([str(script)])
 
 
-async def test_its_directory_is_the_one_given(processes: LocalProcesses, tmp_path: Path) -> None:
+async def test_its_directory_is_the_one_given(processes: Processes, tmp_path: Path) -> None:
     run = await processes.run(["pwd", "-P"], cwd=tmp_path)
     assert run.stdout.decode().strip() == str(tmp_path.resolve())
 

@@ -50,9 +50,18 @@ def _in_force(item: Json, port: int | None) -> Json:
     return {**item, "value": port, "wanted": item["value"]}
 
 
-async def stop(world: World, request: Nothing) -> Stopping:
+@asks
+class Stop:
+    """`children` is end, or keep: they live on with the keeper, for the daemon that comes next."""
+
+    children: str = "end"
+
+
+async def stop(world: World, request: Stop) -> Stopping:
     """Ends the daemon; what it declares stays declared."""
-    house_of(world).stop()
+    if request.children not in ("end", "keep"):
+        raise InvalidInput(f"children {request.children!r}: there are end and keep")
+    house_of(world).stop(keep=request.children == "keep")
     return {"pid": os.getpid()}
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from p42.config.settings import Settings
 from p42.model.kind import AnyKind
-from p42.model.ports import World
+from p42.model.ports import Unit, World
 from p42.model.refs import Ref
 
 if TYPE_CHECKING:
@@ -54,7 +54,11 @@ class House:
     started: float
     database_lost: bool
     modes: Callable[[str], str]
-    stop: Callable[[], None]
+    stop: Callable[..., None]  # (keep=True): the children live on
+    units: Callable[[], Mapping[Ref, Unit]]  # every socket that is held
+    owner: Callable[[str], Ref | None]  # whose token it is
+    messages: Callable[[Ref, int], list[dict[str, Any]]]  # the last so many; blocking
+    standing: Callable[[int], str]  # person, program or companion, by pid
 
 
 def engine_of(world: World) -> Engine:

@@ -8,6 +8,7 @@ from typing import Any
 
 from p42.api import shapes, tables
 from p42.api.asking import Nothing, asks
+from p42.api.companions import companion
 from p42.api.house import engine_of, house_of
 from p42.api.selecting import choose, matches
 from p42.api.shapes import Items, Json, Listed, Overview, Table, object_of
@@ -124,6 +125,7 @@ async def describe(world: World, request: One) -> Json:
         "neededBy": [_brief(view, each) for each in row.needed_by],
         "root": None if row.root is None else str(row.root),
         "attempts": row.attempts, "nextTry": shapes.when(row.next_try),
+        **await companion(world, ref),
         "events": recent(world, ref, EVENTS_IN_DESCRIBE),
     }  # fmt: skip
 

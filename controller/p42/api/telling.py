@@ -38,11 +38,12 @@ class Events:
 
 @asks
 class Logs:
-    """`target` is KIND/NAME or `daemon`."""
+    """`target` is KIND/NAME or `daemon`; `messages`: what a companion was sent and answered."""
 
     target: str
     lines: int = 100
     follow: bool = False
+    messages: bool = False
 
 
 async def events(world: World, request: Events) -> AsyncIterator[Json | Last[Json]]:
@@ -79,7 +80,7 @@ def event_json(event: Event) -> Json:
 
 async def logs(world: World, request: Logs) -> AsyncIterator[Json | Last[Json]]:
     """`{"line": TEXT}` each."""
-    path = _log_of(world, request.target)
+    path = _log_of(world, request.target, messages=request.messages)
     lines = _within(request.lines, MOST_LINES, "lines")
     said, end = await asyncio.to_thread(_tail, path, lines)
     if not request.follow:
@@ -94,16 +95,23 @@ async def logs(world: World, request: Logs) -> AsyncIterator[Json | Last[Json]]:
             yield {"line": line}
 
 
-def _log_of(world: World, target: str) -> Path:
+def _log_of(world: World, target: str, *, messages: bool) -> Path:
     directory = world.home / "logs"
     if target.casefold() == "daemon":
         return directory / "daemon.log"
     ref = ref_of(house_of(world).kinds, target)
     must_exist([ref], engine_of(world).view().rows)
-    path = directory / f"{ref.kind.lower()}-{ref.name}.log"
-    if not path.exists():
+    name = f"{ref.kind.lower()}-{ref.name}"
+    if ref not in house_of(world).units():
         raise P42Error(f"{ref} has no process and so no log; see: p42 events {target}")
-    return path
+    if messages:
+        return directory / "messages" / f"{name}.jsonl"
+    return directory / "units" / f"{name}.log"
+
+
+def tail_of(path: Path, lines: int) -> list[str]:
+    """The last lines of a log; [] if there is none. Blocking."""
+    return _tail(path, lines)[0]
 
 
 def _tail(path: Path, lines: int) -> tuple[list[str], int]:

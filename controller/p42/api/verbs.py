@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from p42.api import care, desired, doctor, hosting, legacy, looking, shapes, telling
+from p42.api import care, companions, desired, doctor, hosting, legacy, looking, shapes, telling
 from p42.api.asking import Nothing
 from p42.model.verb import Door, Effect, Verb
 
@@ -37,6 +37,8 @@ _TABLE: tuple[AnyVerb, ...] = (
          READ, BOTH, telling.events, streams=True),
     Verb("wait", "Until resources meet a condition", care.Wait, shapes.Items,
          READ, BOTH, care.wait, streams=True),
+    Verb("top", "Sockets, their processes and what these use", Nothing, shapes.Items,
+         READ, CONTROL, companions.top),
     Verb("logs", "Last words of a resource or of the daemon", telling.Logs, dict,
          READ, CONTROL, telling.logs, streams=True),
     Verb("config", "Settings in force and where they come from", Nothing, shapes.Items,
@@ -54,7 +56,10 @@ _TABLE: tuple[AnyVerb, ...] = (
          WRITE, CONTROL, care.reconcile),
     Verb("pause", "Watch without changing; or resume", care.Pause, shapes.Done,
          PERSON, CONTROL, care.pause),
-    Verb("stop", "End the daemon", Nothing, hosting.Stopping, PERSON, CONTROL, hosting.stop),
+    Verb("stop", "End the daemon", hosting.Stop, hosting.Stopping,
+         PERSON, CONTROL, hosting.stop),
+    Verb("answer", "A companion's chat message to its model (companions only)",
+         companions.Answer, companions.Completion, WRITE, CONTROL, companions.answer),
 )  # fmt: skip
 
 VERBS: Mapping[str, AnyVerb] = {verb.name: verb for verb in _TABLE}

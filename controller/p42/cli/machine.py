@@ -84,7 +84,7 @@ def _settings(home: Path) -> Check:
     except P42Error as error:
         return problem("settings", str(error), "mend it where it stands, then p42 restart")
     file = home / "config.toml"
-    return ok("settings", f"{file} holds" if file.exists() else "all at their defaults")
+    return ok("settings", f"{file} holds" if file.exists() else "none in a file; see: p42 config")
 
 
 def _path(commands: Path) -> Iterator[Check]:

@@ -63,7 +63,7 @@ class Progress:
         parts = [f"{n} {word}" for word, n in Counter(r["result"] for r in results).items()]
         text = ", ".join(parts) or "nothing to do"
         if waited and results and not self._of_delete:
-            text += "; " + _readiness(results)
+            text += _readiness(results)
         if answer.get("broken"):
             text += f"; {_count(len(answer['broken']), 'finding')} in manifests"
         print(text, flush=True)
@@ -122,8 +122,12 @@ def _mend(item: dict[str, Any]) -> Mend:
 
 
 def _readiness(results: list[dict[str, Any]]) -> str:
-    ready = sum(result["ready"] == "True" for result in results)
-    return "all ready" if ready == len(results) else f"{ready} of {len(results)} ready"
+    """How many of those that are still wished for are ready; "" if none is."""
+    wanted = [result for result in results if result["result"] not in ("pruned", "deleted")]
+    ready = sum(result["ready"] == "True" for result in wanted)
+    if not wanted:
+        return ""
+    return "; all ready" if ready == len(wanted) else f"; {ready} of {len(wanted)} ready"
 
 
 def _count(number: int, noun: str) -> str:

@@ -29,10 +29,11 @@ def believed_at(wish: Wish, home: Shelf | None) -> float:
 def too_many(wishes: Iterable[Wish], *, declares_anything: bool) -> bool:
     """Whether what one source lost looks like an accident: all of it, or more than half and > 3.
 
+    All of it, when it was a single thing, is somebody who deleted their one manifest.
     `wishes` are all of the source that are not GONE.
     """
     states = [wish.state for wish in wishes]
     lost = sum(state in (State.ABSENT, State.HELD) for state in states)
-    if lost and not declares_anything:
+    if lost > 1 and not declares_anything:
         return True
     return lost > GUARD_MORE_THAN and lost * 2 > len(states)

@@ -109,7 +109,6 @@ class Reconciler:
         steps = _planned(ref, found)
         status = in_progress(steps[0].detail)
         self._herald.post(ref, News(status, Mend.TIME, typed.digest, steps, drift=True))
-        desk.forced.discard(ref)
         return await converge(
             thing, found, desk.clock.now,
             did=lambda step: desk.journal.note(ref, name_of(step), step.detail),
@@ -152,6 +151,7 @@ class Reconciler:
     ) -> None:
         """Tell what the pass came to. `hold`: why nothing was done about it."""
         desk, ref = self._desk, thing.ref
+        desk.forced.discard(ref)  # asked once, done once, and not kept for a later drift
         ready = checked(found.plan.status, in_sync=not found.drift).ready == "True"
         facts = _publish(thing, found) if ready else None
         self._herald.publish(ref, facts)

@@ -10,12 +10,12 @@ from p42.model.resource import Resource
 
 
 class State(StrEnum):
-    """What the last looks say of a name. All but GONE keep the last good document running."""
+    """What the last looks say of a name. All but ABSENT and GONE keep the last good one running."""
 
     GOOD = "good"  # one document, and it holds
     BROKEN = "broken"  # it is there and does not hold, or its file cannot be understood
     DUPLICATE = "duplicate"  # several documents of this name; they name each other
-    ABSENT = "absent"  # not there on one look: too early to believe it
+    ABSENT = "absent"  # not there on one look: hands off, seconds later it is there again or gone
     HELD = "held"  # gone with too much else: waits for --prune
     GONE = "gone"  # to be taken down
 

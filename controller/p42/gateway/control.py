@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from p42.api.house import house_of
+from p42.api.verbs import AnyVerb
 from p42.gateway.dispatch import Dispatch
 from p42.gateway.door import BACKLOG, Door
 from p42.gateway.limits import Limits, most_connections
 from p42.gateway.peers import may_enter, owner_of_unix
+from p42.keeper.lineage import pid_of_peer
 from p42.model.faults import fault
 from p42.model.ports import World
 from p42.model.verb import Door as Where
+from p42.model.verb import Effect
 
 LONGEST_PATH = 100  # bytes; sun_path holds 108 on Linux, 104 on macOS
 
@@ -27,9 +31,32 @@ async def serve_control(world: World) -> None:
     """
     path = world.home / "run" / "p42.sock"
     with _bound(path) as listener:
-        dispatch = Dispatch(world, Where.CONTROL)
         limits = Limits(deadlines=None, connections=most_connections())
-        await Door(dispatch, limits, admits=_admits).run(listener)
+        by_standing = {
+            word: Dispatch(world, Where.CONTROL, forbids=forbids) for word, forbids in _MAY.items()
+        }
+
+        def chosen(client: socket.socket) -> Dispatch:
+            return by_standing[house_of(world).standing(pid_of_peer(client))]
+
+        full = by_standing["person"]
+        await Door(full, limits, admits=_admits, chooses=chosen).run(listener)
+
+
+def _not_a_person(verb: AnyVerb) -> str:
+    if verb.effect is Effect.PERSON:
+        return f"{verb.name} is for a person; this program was started by p42 itself"
+    return ""
+
+
+def _a_companion(verb: AnyVerb) -> str:
+    return "" if verb.name == "answer" else f"a companion may not ask for {verb.name}"
+
+
+# Whoever descends from the keeper was started by p42: it may not act as the person.
+_MAY: dict[str, Callable[[AnyVerb], str]] = {
+    "person": lambda _: "", "program": _not_a_person, "companion": _a_companion,
+}  # fmt: skip
 
 
 def _admits(client: socket.socket) -> bool:

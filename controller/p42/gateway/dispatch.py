@@ -20,10 +20,20 @@ BUG = "this is a bug in p42; `p42 logs daemon` has the traceback, please report 
 
 
 class Dispatch:
-    """The verbs of one door. `world` carries engine and house."""
+    """The verbs of one door. `world` carries engine and house.
 
-    def __init__(self, world: World, door: Door, verbs: Mapping[str, AnyVerb] = VERBS) -> None:
-        self._world = world
+    `forbids` says why one who came in may not ask a verb of the door; "" = may.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        door: Door,
+        verbs: Mapping[str, AnyVerb] = VERBS,
+        *,
+        forbids: Callable[[AnyVerb], str] = lambda _: "",
+    ) -> None:
+        self._world, self._forbids = world, forbids
         self._verbs = {name: verb for name, verb in verbs.items() if door in verb.doors}
 
     @property
@@ -44,6 +54,8 @@ class Dispatch:
         verb = self._verbs.get(request.type)
         if verb is None:
             return failure(request.id, f"Unknown request type: {request.type}")
+        if why := self._forbids(verb):
+            return failure(request.id, why, {"code": Exit.FAILED})
         asked = asking.read(verb, request.payload)
         if not verb.streams:
             return success(request.id, await verb.do(self._world, asked))  # type: ignore[misc]

@@ -26,12 +26,21 @@ _log = logging.getLogger(__name__)
 
 
 class Door:
-    """`admits` says whether the program at the other end may enter."""
+    """`admits` says whether the program at the other end may enter.
+
+    `chooses` gives each that does the verbs it may ask; None = `dispatch` for all.
+    """
 
     def __init__(
-        self, dispatch: Dispatch, limits: Limits, *, admits: Callable[[socket.socket], bool]
+        self,
+        dispatch: Dispatch,
+        limits: Limits,
+        *,
+        admits: Callable[[socket.socket], bool],
+        chooses: Callable[[socket.socket], Dispatch] | None = None,
     ) -> None:
-        self._dispatch, self._limits, self._admits = dispatch, limits, admits
+        self._limits, self._admits = limits, admits
+        self._chooses = chooses or (lambda _: dispatch)
         self._connections: set[Connection] = set()
         self.empty = asyncio.Event()  # no connection is there
         self.empty.set()
@@ -77,12 +86,13 @@ class Door:
             # not: replies to pipelined requests would wait 40 ms for the client's delayed ACK.
             with contextlib.suppress(OSError):  # it hung up; the next read will say so
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        dispatch = self._chooses(client)
         await asyncio.get_running_loop().connect_accepted_socket(
-            lambda: self._connection(requests), client
+            lambda: self._connection(requests, dispatch), client
         )
 
-    def _connection(self, requests: asyncio.TaskGroup) -> Connection:
-        made = Connection(self._dispatch, self._limits, group=requests, left=self._gone)
+    def _connection(self, requests: asyncio.TaskGroup, dispatch: Dispatch) -> Connection:
+        made = Connection(dispatch, self._limits, group=requests, left=self._gone)
         self._connections.add(made)
         self.empty.clear()
         return made

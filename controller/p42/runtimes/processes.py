@@ -69,7 +69,7 @@ class LocalProcesses:
                 ended = Ended(child.pid)
                 held.callback(ended.close)
             except OSError as error:
-                raise _refused(error, argv[0], cwd) from error
+                raise refused(error, argv[0], cwd) from error
             timed_out = False
             try:
                 async with asyncio.timeout(timeout):
@@ -82,23 +82,21 @@ class LocalProcesses:
     def _start(
         self, argv: Sequence[str], stdin: bytes, cwd: Path | None, env: Mapping[str, str]
     ) -> subprocess.Popen[bytes]:
-        with _as_file(stdin) as given:
+        with given(stdin) as readable:
             return subprocess.Popen(
-                list(argv), stdin=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                list(argv), stdin=readable, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                 cwd=cwd, env=dict(env), start_new_session=True, close_fds=True, bufsize=0,
             )  # fmt: skip
 
 
 @contextlib.contextmanager
-def _as_file(data: bytes) -> Iterator[int | IO[bytes]]:
+def given(data: bytes) -> Iterator[int]:
     """Standard input as a file that is whole: nobody has to feed it, so nothing can deadlock."""
-    if not data:
-        yield subprocess.DEVNULL
-        return
-    with _nameless() as stream:
-        stream.write(data)
-        stream.seek(0)
-        yield stream
+    with _nameless() if data else Path(os.devnull).open("rb", buffering=0) as stream:
+        if data:
+            stream.write(data)
+            stream.seek(0)
+        yield stream.fileno()
 
 
 def _nameless() -> IO[bytes]:
@@ -123,7 +121,8 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     child.wait()
 
 
-def _refused(error: OSError, program: str, cwd: Path | None) -> P42Error:
+def refused(error: OSError, program: str, cwd: Path | None) -> P42Error:
+    """Why `program` could not be started in `cwd`, and what to do."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         if cwd is not None and not cwd.is_dir():
             return Blocked(f"{cwd}: no such directory; make it")
