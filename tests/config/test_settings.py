@@ -162,3 +162,14 @@ def test_the_home_is_absolute_and_defaults_to_port42() -> None:
     assert home({"P42_HOME": ""}) == Path("~/.port42").expanduser()
     assert home({"P42_HOME": "/a/../b"}) == Path("/b")
     assert home({"P42_HOME": "c"}) == Path.cwd() / "c"
+
+
+def test_a_wish_to_be_asked_is_refused_where_nobody_would_ask(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="trust = 'pin'"):
+        load(tmp_path, env={"P42_TRUST": "pin"})
+    assert load(tmp_path, env={"P42_TRUST": "all"}).trust == "all"
+
+
+def test_what_only_a_later_version_serves_is_told(tmp_path: Path) -> None:
+    assert load(tmp_path, env={"P42_HTTP_PORT": "0"}).later == ("http.port",)
+    assert load(tmp_path, env={}).later == ()

@@ -46,12 +46,19 @@ async def doctor(world: World, request: Nothing) -> Findings:
 
 def _checks(home: Path, house: House, view: View) -> Iterator[Finding]:
     yield from _home(home)
+    yield from _settings(house)
     yield _gateway(house)
     yield _database(house)
     yield _wishes(view)
     yield from (_source(house, source) for source in view.sources)
     yield _descriptors()
     yield from _watches()
+
+
+def _settings(house: House) -> Iterator[Finding]:
+    for name in house.settings.later:
+        message = f"{name} is set, and this version does not serve it yet"
+        yield {"check": "settings", "level": "note", "message": message, "remedy": ""}
 
 
 def _ok(check: str, message: str) -> Finding:

@@ -86,6 +86,11 @@ class Settings:
         """The ports to try, in order."""
         return (42, FALLBACK_PORT) if self.gateway_port == 42 else (self.gateway_port,)
 
+    @property
+    def later(self) -> tuple[str, ...]:
+        """Settings that were made and that only a later version serves."""
+        return tuple(name for name, key in KEYS.items() if key.later and name in self.origins)
+
     def items(self) -> tuple[Item, ...]:
         """Every setting in the order of the table, then accounts and agents."""
         plain = [self._item(key.name, getattr(self, key.field), key) for key in KEYS.values()]
@@ -119,6 +124,7 @@ def load(
     found.from_env(env)
     found.from_flags(flags or {})
     found.refuse()
+    found.refuse_trust()
     values = {KEYS[name].field: value for name, value in found.values.items()}
     return Settings(
         home=home,
@@ -171,6 +177,15 @@ class _Found:
         lines = [finding.as_text() for finding in self._findings] + self._lines
         if lines:
             raise InvalidInput("\n".join(lines), diagnostics=self._findings)
+
+    def refuse_trust(self) -> None:
+        """Raise InvalidInput for what would run unasked although the user wants to be asked."""
+        trust = self.values.get("trust", "all")
+        if trust != "all":
+            raise InvalidInput(
+                f"{self.origins['trust'].where}: trust = {trust!r}: this version cannot hold "
+                "changes back for approval yet and would run them; take it out, or say all"
+            )
 
     def _read(self, key: Key, value: object, origin: Origin) -> None:
         try:
