@@ -1,7 +1,7 @@
 # p42, with a line for each verb. `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop test check fast format schemas docs docs-check bench clean
+.PHONY: help setup run stop test check fast format schemas docs docs-check bench bench-kill bench-ci clean
 
 BIN := .venv/bin
 P42 := $(BIN)/p42
@@ -61,6 +61,13 @@ docs-check: setup ## Check that generated docs are fresh and every named file is
 bench: setup ## Measure, beside peers (takes minutes; nothing else should run)
 	$(BIN)/pip install --quiet -e '.[bench]'
 	$(BIN)/python -m tests.bench
+
+bench-kill: setup ## Kill daemon, keeper and children at random, 1,000 rounds
+	$(BIN)/python -m tests.bench.kills
+
+bench-ci: setup ## Measure project CIs, beside supervisord
+	$(BIN)/pip install --quiet -e '.[bench]'
+	$(BIN)/python -m tests.bench.projects
 
 clean: ## Remove what can be made again: .venv and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .bench

@@ -169,7 +169,7 @@ class _Rooms:
 
     async def run(self, sources: Sequence[str], stop: Stop) -> None:
         """Everything runs until a stop is asked for."""
-        world = self._for_verbs(stop)
+        world, standing = self._for_verbs(stop), Standing(self.link, self.processes)
         async with (
             _running(self.journal.run(), last=self.journal.flush),
             _running(self.statuses.run(), last=self.statuses.flush),
@@ -179,7 +179,10 @@ class _Rooms:
             _running(self.engine.run()),
         ):
             await self._follow_own()
-            async with _running(serve_control(world)), _running(self.gateway.run(world)):
+            async with (
+                _running(serve_control(world, standing=standing.of)),
+                _running(self.gateway.run(world)),
+            ):
                 if sources:
                     await self.engine.follow(sources)
                 await self.gateway.tried.wait()
@@ -215,7 +218,6 @@ class _Rooms:
             events=self.journal, started=self.world.clock.monotonic(),
             database_lost=self.ledger.lost, modes=self.statuses.mode_of, stop=stop.ask,
             units=self.units.all, owner=self.leases.owner, messages=self.messages.recent,
-            standing=Standing(self.link, self.processes).of,
         )  # fmt: skip
         return replace(self.world, engine=self.engine, house=house)
 

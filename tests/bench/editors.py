@@ -11,7 +11,8 @@ import select
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 MARK = "  # edits"  # the line under which edits are put, in the spec
@@ -98,39 +99,64 @@ def emacs(path: Path, edit: str) -> bool:
 
 def nano(path: Path, edit: str) -> bool:
     """On a terminal of its own: nano has no other way."""
-    lines = path.read_text().splitlines()
-    line = lines.index(MARK) + 2
-    master, slave = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm"}
-    nano = subprocess.Popen(
-        ["nano", "-I", f"+{line},1", path], stdin=slave, stdout=slave, stderr=slave, env=environment
-    )
-    os.close(slave)
-    os.set_blocking(master, False)
+    line = path.read_text().splitlines().index(MARK) + 2
     keys = [f"    - {edit}\r".encode(), b"\x13", b"\x18"]  # type, save, exit
     deadline = time.monotonic() + 10
-    try:
-        while nano.poll() is None and time.monotonic() < deadline:
-            painted = _painted(master)
-            if b"continue saving" in painted:  # "File was modified since you opened it": go ahead
-                os.write(master, b"y")
+    with terminal(["nano", "-I", f"+{line},1", str(path)]) as nano:
+        while nano.runs() and time.monotonic() < deadline:
+            painted = nano.painted()
+            if b"has changed" in painted:
+                keys.insert(0, b"y")  # it is about to ask whether to go on saving
             elif painted and keys:  # what is typed before it has painted is thrown away
-                os.write(master, keys.pop(0))
-        nano.kill()
+                nano.type(keys.pop(0))
         return nano.wait() == 0
+
+
+class Terminal:
+    """A program on a terminal of its own."""
+
+    def __init__(self, program: subprocess.Popen[bytes], master: int) -> None:
+        self._program, self._master = program, master
+
+    def runs(self) -> bool:
+        return self._program.poll() is None
+
+    def type(self, keys: bytes) -> None:
+        os.write(self._master, keys)
+
+    def painted(self, rest: float = 0.02) -> bytes:
+        """What it paints until it rests for that many seconds."""
+        seen = b""
+        while select.select([self._master], [], [], rest)[0]:
+            try:
+                seen += os.read(self._master, 65536)
+            except OSError:
+                break
+        return seen
+
+    def wait(self) -> int:
+        """Its exit code; killed if it does not come to an end."""
+        deadline = time.monotonic() + 5
+        while self.runs() and time.monotonic() < deadline:
+            self.painted()
+        self._program.kill()
+        return self._program.wait()
+
+
+@contextmanager
+def terminal(argv: list[str]) -> Iterator[Terminal]:
+    """`argv` on a terminal; ended with the block."""
+    master, slave = pty.openpty()
+    os.set_blocking(master, False)
+    environment = {**os.environ, "TERM": "xterm"}
+    program = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=slave, env=environment)
+    os.close(slave)
+    try:
+        yield Terminal(program, master)
     finally:
+        program.kill()
+        program.wait()
         os.close(master)
-
-
-def _painted(master: int) -> bytes:
-    """What a program paints until it rests for 20 ms."""
-    seen = b""
-    while select.select([master], [], [], 0.02)[0]:
-        try:
-            seen += os.read(master, 65536)
-        except OSError:
-            break
-    return seen
 
 
 STYLES: dict[str, Save] = {

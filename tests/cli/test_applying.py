@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -164,3 +165,25 @@ def test_pause_and_resume_are_one_verb(daemon: Scripted, p42: P42) -> None:
     assert daemon.payload("pause") == {"refs": ["cmd/a"], "on": True}
     assert p42("resume", "cmd/a").out == "command/a resumed\n"
     assert daemon.payload("pause")["on"] is False
+
+
+@pytest.mark.parametrize("verb", ["apply", "delete", "diff", "validate", "serve"])
+def test_an_empty_path_is_never_the_directory_it_is_said_in(
+    daemon: Scripted, p42: P42, verb: str
+) -> None:
+    """`p42 apply -f "$UNSET"` followed whatever a script happened to stand in."""
+    said = p42(verb, "-f", "")
+    assert (said.code, said.out) == (3, "")
+    assert "an empty PATH names nothing" in said.err
+    assert daemon.asked == []
+
+
+def test_a_path_that_is_not_utf8_is_named_before_anything_is_asked(
+    daemon: Scripted, p42: P42, tmp_path: Path
+) -> None:
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/m\xff")
+    Path(path).mkdir()
+    said = p42("apply", "-f", path)
+    assert said.code == 3
+    assert "its name is not UTF-8; rename it" in said.err
+    assert daemon.asked == []

@@ -186,9 +186,12 @@ def test_of_many_starts_at_once_all_succeed_and_one_daemon_runs(p42d: P42, home:
 
 def test_a_start_that_fails_shows_the_daemons_last_words(p42d: P42, home: Path) -> None:
     (home / "config.toml").write_text("[gateway]\nport = 'x'\n")
+    (home / "logs").mkdir(exist_ok=True)
+    (home / "logs" / "daemon.log").write_text("p42 has stopped\n")  # of the one before
     said = p42d("start")
     assert said.code == 5
     assert "config.toml:2" in said.err
+    assert "p42 has stopped" not in said.err
     assert "Traceback" not in said.err
 
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -102,3 +103,15 @@ def test_a_file_name_that_is_no_text_is_shown_escaped(daemon: Scripted, p42_proc
     said = p42_process("get", "commands", "-o", "json")
     assert said.code == 0
     assert json.loads(said.out)["items"][0]["file"] == "b\udcff.yaml"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_standard_stream_is_no_error(closed: str, tmp_path: Path) -> None:
+    """`p42 ... >&-` ended in a traceback; cron jobs and supervisors start programs like that."""
+    program = f'"$0" -P -m p42 validate manifests {closed}; echo $?'
+    (tmp_path / "manifests").mkdir()
+    said = subprocess.run(
+        ["sh", "-c", program, sys.executable], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert said.stdout.splitlines()[-1] == "0"
+    assert said.stderr == ""

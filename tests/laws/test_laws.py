@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from p42.engine.outcome import checked
 from p42.manifest.kindbook import deref
 from p42.model.kind import AnyKind
+from p42.model.plan import Outcome
 from p42.model.refs import Ref
 from tests.laws.situations import (
     KINDS,
@@ -59,6 +60,22 @@ def test_after_a_crash_at_any_step_one_more_pass_gets_to_the_same_end(
     for done in range(len(steps) + 1):
         halfway = crashed(kind, after(kind, seen, steps[:done]))
         assert stable(kind, one_pass(kind, want, halfway, ok=ok)) == undisturbed
+
+
+@every_kind
+@modest
+@given(data=st.data())
+def test_a_dry_run_plays_work_to_its_end_without_knowing_which(
+    kind: AnyKind, data: st.DataObject
+) -> None:
+    """`diff` told of the tests of a new command and not of the file that comes after them."""
+    want = data.draw(wants(kind))
+    seen = data.draw(seen_beside(kind, want))
+    seen = after(kind, seen, steps_of(kind, want, seen).steps)
+    played = (
+        kind.finish(seen, Outcome("", ok=True)) if steps_of(kind, want, seen).in_flight else seen
+    )
+    assert not steps_of(kind, want, played).in_flight
 
 
 @every_kind

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -91,3 +92,11 @@ def test_a_json_manifest_is_read_as_json(check: Callable[..., Report]) -> None:
     bad = check({"a.json": good + ' "spec": {"forge": 1}}'}).diagnostics[0]
     assert (bad.line, bad.column, bad.path) == (3, 20, "spec.forge")
     assert check({"a.json": good + ' "spec": {},}'}).diagnostics[0].code == "not-json"
+
+
+def test_a_file_whose_name_is_not_utf8_is_refused_here_as_apply_does(tree: Tree) -> None:
+    root = tree({"good.yaml": AGENT})
+    Path(os.fsdecode(os.fsencode(root) + b"/b\xff.yaml")).write_text(AGENT.replace("muse", "b"))
+    report = validate([str(root)])
+    assert [found.code for found in report.diagnostics] == ["file-name"]
+    assert (report.code, report.resources) == (3, 1)

@@ -1,4 +1,4 @@
-"""Companions: what is asked by them and about them: completions, the table of `top`, a close look."""
+"""Companions: what they ask, and what is asked about them: the table of `top`, a close look."""
 
 from __future__ import annotations
 

@@ -58,7 +58,6 @@ class House:
     units: Callable[[], Mapping[Ref, Unit]]  # every socket that is held
     owner: Callable[[str], Ref | None]  # whose token it is
     messages: Callable[[Ref, int], list[dict[str, Any]]]  # the last so many; blocking
-    standing: Callable[[int], str]  # person, program or companion, by pid
 
 
 def engine_of(world: World) -> Engine:

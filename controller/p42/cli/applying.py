@@ -61,8 +61,21 @@ def _final(parts: Iterator[dict[str, Any]], progress: Progress) -> dict[str, Any
 
 def paths_of(named: Sequence[str]) -> list[str]:
     """Absolute paths of what is named, without standard input. InvalidInput: nothing is there."""
-    paths = [os.path.abspath(path) for path in named if path != STDIN]  # noqa: PTH100 - links stay as they are
+    paths = [absolute(path) for path in named if path != STDIN]
     for path in paths:
         if not os.path.lexists(path):
             raise InvalidInput(f"{path}: nothing is there")
     return paths
+
+
+def absolute(path: str) -> str:
+    """`path` from the root, its links as they are. InvalidInput: none could be meant or sent."""
+    if not path:  # "$UNSET" of a script: never the directory it happens to stand in
+        raise InvalidInput("an empty PATH names nothing; this directory is .")
+    whole = os.path.abspath(path)  # noqa: PTH100 - links stay as they are
+    try:
+        whole.encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(whole).decode("utf-8", "replace")
+        raise InvalidInput(f"{shown}: its name is not UTF-8; rename it") from None
+    return whole

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections import namedtuple  # typing.NamedTuple would import typing: 4 ms of a 30 ms `get`
 
-# takes: what its arguments are, for completion: refs, looks, paths, field, log, kinds, shell, verbs
+# takes: what its arguments are, for completion: refs, looks, paths, field, log, kinds, shell,
+# verbs, projects
 Command = namedtuple("Command", "group where takes flags summary")
 
 DESIRED = "Desired state"
 LOOKING = "Looking"
 DAEMON = "Daemon"
 SHELL = "Setting up"
-GROUPS = (DESIRED, LOOKING, DAEMON, SHELL)
+PROJECTS = "Projects"
+GROUPS = (DESIRED, LOOKING, PROJECTS, DAEMON, SHELL)
 
 FORMATS = ("table", "wide", "json", "yaml", "name", "jsonpath=")
 # What may follow a flag, for completion; "files" and "refs" are looked up.
@@ -60,8 +62,13 @@ COMMANDS: dict[str, Command] = {
     "tree": _c(LOOKING, "looking:tree", "refs", "-o= --output=", "What needs what"),
     "events": _c(LOOKING, "looking:events", "refs", "-f --follow -n= --lines= -o= --output=",
                  "What happened"),
-    "logs": _c(LOOKING, "looking:logs", "log", "-f --follow -n= --lines= -o= --output=",
+    "logs": _c(LOOKING, "looking:logs", "log", "-f --follow -n= --lines= --messages -o= --output=",
                "Last words of a resource, or of the daemon"),
+    "chat": _c(PROJECTS, "talking:chat", "projects", "--timeout=",
+               "Talk to a project's companion, or to numa"),
+    "project": _c(PROJECTS, "projects:app", "verbs", "", "Projects and their companions"),
+    "top": _c(PROJECTS, "projects:top", "", "--interval= --once -o= --output=",
+              "Sockets and their processes, live"),
     "serve": _c(DAEMON, "running:serve", "",
                 "-f= --file= --gateway-port= --http-port= --log-level=",
                 "Run the daemon in front"),
@@ -82,5 +89,6 @@ COMMANDS: dict[str, Command] = {
 }  # fmt: skip
 
 SUBCOMMANDS: dict[str, dict[str, tuple[str, ...]]] = {
+    "project": {"list": ("-o=", "--output=")},
     "service": {"install": ("--print",), "uninstall": ()},
 }

@@ -82,6 +82,8 @@ def _arguments(command: Command, before: list[str], word: str) -> list[str]:
         case "looks":
             kinds = [each for each in before if not each.startswith("-") and "/" not in each]
             return _live("refs", word, kind=kinds[0]) if kinds else _live("looks", word)
+        case "projects":
+            return _live("refs", word, kind="projectci")
         case "refs":
             return _live("refs", word)
     return []

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from p42.cli import outputs, terminal
+from p42.model.quantity import age
 
 LABEL = 10  # columns of the longest label and its colon
 
@@ -39,7 +40,35 @@ def _lines(answer: dict[str, Any]) -> Iterator[str]:
     yield from _section("Spec", outputs.as_yaml(body["spec"]).splitlines())
     status = {key: value for key, value in body["status"].items() if key != "conditions"}
     yield from _section("Status", outputs.as_yaml(status).splitlines())
+    if "process" in answer:
+        yield from _section("Process", _process(answer["process"]))
+        yield from _section("Messages", (t for m in answer["messages"] for t in message(m)))
+        yield from _section("Log", answer["log"])
     yield from _section("Events", map(event, answer["events"]))
+
+
+def _process(process: dict[str, Any]) -> Iterator[str]:
+    """The child behind a socket, in a few lines."""
+    yield f"{process['state']} on {process['endpoint']}"
+    if process["pid"]:
+        mib = process["memory"] / (1 << 20)
+        up = age(process["uptime"])
+        yield f"pid {process['pid']}, up {up}, {mib:.1f} MiB, {process['cpu']:.2f} s of CPU"
+    if process["probe"]:
+        told = process["probe"]
+        yield (f"answered a probe in {told['latencyMs']} ms: {told['clients']} clients, "
+               f"{told['requests']} messages so far")  # fmt: skip
+    elif process["pid"]:
+        yield "did not answer a probe"
+    restarts = f"{process['starts']} starts, {process['crashes']} crashes in a row"
+    last = process["lastExit"]
+    yield restarts + (f", last exit code {last}" if last is not None else "")
+
+
+def message(item: dict[str, Any]) -> list[str]:
+    """What a companion was asked and what it answered, in two lines."""
+    asked, answered = terminal.plain(item["asked"]), terminal.plain(item["answered"])
+    return [f"{item['at']} > {asked}", f"{item['at']} < {answered}"]
 
 
 def branches(items: Sequence[dict[str, Any]]) -> list[str]:

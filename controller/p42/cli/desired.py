@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -74,7 +73,7 @@ def delete(
         raise params.Usage("delete takes either KIND/NAME... or -f PATH")
     payload: dict[str, Any] = {"wait": not no_wait, "timeout": params.duration(timeout)}
     if file:
-        payload["paths"] = [os.path.abspath(path) for path in file]  # noqa: PTH100 - may be gone
+        payload["paths"] = [applying.absolute(path) for path in file]  # may be gone
     else:
         payload["refs"] = [params.ref(ref) for ref in refs or ()]
     return applying.followed("delete", payload, output)

@@ -89,11 +89,14 @@ def logs(
     target: LogName = "daemon",
     follow: params.Follow = False,
     lines: params.Lines = 100,
+    messages: Annotated[
+        bool, typer.Option("--messages", help="What a companion was sent, and its answers.")
+    ] = False,
     output: params.TableOrJson = "table",
 ) -> int:
     """The last lines a resource wrote, or the daemon. The daemon's are there when it is not."""
     outputs.checked(output, outputs.TABLE_OR_JSON)
     if target != "daemon":
         params.ref(target)
-    telling.logs(target, lines, follow=follow, as_json=output == "json")
+    telling.logs(target, lines, follow=follow, messages=messages, as_json=output == "json")
     return 0

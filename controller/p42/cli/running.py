@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from p42.cli import params, processes, spawning
+from p42.cli import applying, keepers, params, processes, spawning
 from p42.cli.home import at, home
 from p42.client import link
-from p42.model.errors import Exit, InvalidInput, NoDaemon, TimedOut
+from p42.model.errors import Exit, NoDaemon, TimedOut
 
 GRACE = 10.0  # s; a stop is clean within that
 ANSWER = 2.0  # s; a daemon that has not said yes by then gets a SIGTERM, which means the same
@@ -31,10 +31,7 @@ def serve(
     ] = None,
 ) -> int:
     """Run the daemon in front, its log on stderr; Ctrl-C stops it. -f PATH follows a source."""
-    paths = [os.path.abspath(path) for path in file or ()]  # noqa: PTH100 - links stay
-    for path in paths:
-        if not os.path.lexists(path):
-            raise InvalidInput(f"{path}: nothing is there")
+    paths = applying.paths_of(file or ())
     flags = {"gateway.port": gateway_port, "http.port": http_port, "log.level": log_level}
     from p42.daemon import serve as run
 
@@ -51,29 +48,34 @@ def start() -> int:
 
 
 def stop() -> int:
-    """Stop the daemon, and wait until it is gone. What it made stays."""
+    """Stop the daemon and the companions, and wait until they are gone. What was made stays."""
     pid = _stop()
-    print("p42 does not run" if pid is None else f"p42 stopped (pid {pid})")
+    left = keepers.end(home())  # a daemon that was killed could not take it along
+    if pid is not None:
+        print(f"p42 stopped (pid {pid})")
+    else:
+        print("p42 does not run" + ("; what it had left running is ended" if left else ""))
     return Exit.OK
 
 
 def restart() -> int:
-    """Stop and start; the sources are remembered."""
-    _stop()
+    """Stop and start; sources are remembered, companions and their connections live on."""
+    _stop(keep=True)
     print(f"p42 started (pid {spawning.start(home())})")
     return Exit.OK
 
 
-def _stop() -> int | None:
+def _stop(*, keep: bool = False) -> int | None:
     """The pid that ended; None if none ran. TimedOut if it does not end."""
     try:
-        pid = int(link.ask(home(), "stop", {}, timeout=ANSWER)["pid"])
+        asked = {"children": "keep"} if keep else {}
+        pid = int(link.ask(home(), "stop", asked, timeout=ANSWER)["pid"])
     except (NoDaemon, TimedOut):
         found = processes.pid_in(_pid_file())
         if found is None:
             return None
         pid = found
-        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGUSR1 if keep else signal.SIGTERM)
     if processes.has_ended(pid, within=GRACE):
         return pid
     raise TimedOut(

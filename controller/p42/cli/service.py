@@ -25,7 +25,7 @@ def install(
     """Start p42 now and at every login. Once more changes nothing."""
     unit = units.here(home())
     if show:
-        print(unit.text, end="")
+        print("\n".join(unit.files().values()), end="")
         return Exit.OK
     is_new = unit.write()
     if not unit.is_running() and link.is_up(home()):
@@ -50,7 +50,7 @@ def uninstall() -> int:
         unit.disable()
     except P42Error as error:
         print(f"p42: {error}", file=sys.stderr)
-    unit.path.unlink()
+    unit.remove()
     unit.forget()
     print(f"{unit.path} removed")
     return Exit.OK

@@ -31,15 +31,21 @@ def start(home: str) -> int:
     """Start one and return its pid when it answers. NoDaemon with its last words if it does not."""
     try:
         log = _log(home)
+        before = log.stat().st_size if log.exists() else 0  # what others said is not of this start
         pid = _spawn(home, log)
     except OSError as error:
         where = error.filename or home
         raise NoDaemon(f"the daemon cannot be started: {where}: {error.strerror}") from None
     if _answers(home, pid):
         return _holder(home) or pid
-    said = "\n".join(f"  | {line}" for line in telling.last_words(LAST_WORDS))
+    said = "\n".join(f"  | {line}" for line in telling.last_words(LAST_WORDS, since=before))
     ended = "ended at once" if not processes.is_alive(pid) else f"does not answer (pid {pid})"
-    raise NoDaemon(f"the daemon {ended}; the end of {log}:\n{said or '  (nothing)'}")
+    raise NoDaemon(f"the daemon {ended}; the end of {log}:\n{said or _silence(home)}")
+
+
+def _silence(home: str) -> str:
+    full = os.statvfs(home).f_bavail == 0  # then there was no room for last words
+    return "  (nothing: the disk is full; free some space)" if full else "  (nothing)"
 
 
 def _answers(home: str, pid: int) -> bool:

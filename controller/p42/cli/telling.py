@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -27,8 +28,11 @@ def events(payload: dict[str, Any], *, as_json: bool) -> None:
                 print(describing.event(item), flush=True)
 
 
-def logs(target: str, lines: int, *, follow: bool, as_json: bool) -> None:
+def logs(target: str, lines: int, *, follow: bool, messages: bool, as_json: bool) -> None:
     """Print a log. The daemon's own is read from its file: it matters most when it is not there."""
+    if messages:
+        _messages(target, lines, follow=follow, as_json=as_json)
+        return
     said = _of_daemon(lines, follow=follow) if target == "daemon" else _of(target, lines, follow)
     for line in said:
         if as_json:
@@ -37,16 +41,22 @@ def logs(target: str, lines: int, *, follow: bool, as_json: bool) -> None:
             print(terminal.lines(line), flush=follow)
 
 
-def last_words(lines: int) -> list[str]:
-    """The last lines of the daemon's log, [] if there is none."""
-    try:
-        return list(_of_daemon(lines, follow=False))
-    except P42Error:
-        return []
+def _messages(target: str, lines: int, *, follow: bool, as_json: bool) -> None:
+    for line in _of(target, lines, follow, messages=True):
+        if as_json:
+            print(line, flush=True)  # a JSON object as it is
+        else:
+            for told in describing.message(json.loads(line)):
+                print(told, flush=follow)
 
 
-def _of(target: str, lines: int, follow: bool) -> Iterator[str]:
-    payload = {"target": target, "lines": lines, "follow": follow}
+def last_words(lines: int, *, since: int) -> list[str]:
+    """The last lines of the daemon's log after byte `since`, [] if there are none."""
+    return _text(_more(Path(at("logs", "daemon.log")), since)[0])[-lines:]
+
+
+def _of(target: str, lines: int, follow: bool, *, messages: bool = False) -> Iterator[str]:
+    payload = {"target": target, "lines": lines, "follow": follow, "messages": messages}
     for part in link.stream(home(), "logs", payload):
         if "stream" in part:
             yield part["stream"]["line"]

@@ -12,24 +12,33 @@ from pathlib import Path
 from p42.model.errors import P42Error
 
 NAME = "p42.service"
+KEEPER = "p42-keeper.service"
 LABEL = "dev.p42.daemon"
 TOOL_TIMEOUT = 30.0  # s; `enable --now` waits for the start
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A systemd user unit."""
+    """A systemd user unit, and the one beside it that it needs (`keeper`, its text)."""
 
     path: Path
     text: str
+    keeper: str = ""
 
     def write(self) -> bool:
         """Put it in its place; False if it was there with the same text."""
-        if self.path.exists() and self.path.read_text() == self.text:
-            return False
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text(self.text)
-        return True
+        placed = [_placed(path, text) for path, text in self.files().items()]
+        return any(placed)
+
+    def files(self) -> dict[Path, str]:
+        """Every file of it."""
+        beside = {self.path.with_name(KEEPER): self.keeper} if self.keeper else {}
+        return {**beside, self.path: self.text}
+
+    def remove(self) -> None:
+        """Take the files away."""
+        for path in self.files():
+            path.unlink(missing_ok=True)
 
     def is_running(self) -> bool:
         """Whether the daemon that runs is this unit's."""
@@ -42,8 +51,9 @@ class Unit:
         _must("systemctl", "--user", "restart" if is_new else "start", NAME)
 
     def disable(self) -> None:
-        """Stop it, and start it no more."""
+        """Stop it with all it keeps, and start it no more."""
         _must("systemctl", "--user", "disable", "--now", NAME)
+        _must("systemctl", "--user", "stop", KEEPER)
 
     def forget(self) -> None:
         """The file is gone: tell systemd."""
@@ -79,7 +89,8 @@ def here(home: str) -> Unit:
         path = Path.home() / "Library" / "LaunchAgents" / f"{LABEL}.plist"
         return Agent(path, launchd(home))
     config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    return Unit(config / "systemd" / "user" / NAME, systemd(home))
+    path = config / "systemd" / "user" / NAME
+    return Unit(path, systemd(home), systemd_keeper(home))
 
 
 def systemd(home: str) -> str:
@@ -87,8 +98,12 @@ def systemd(home: str) -> str:
     argv = " ".join(_word(word, is_argument=True) for word in _argv())
     return f"""\
 # Written by `p42 service install`; `p42 service uninstall` removes it.
+# Restarting this unit leaves companions and their connections alone: they are the keeper's.
+# To end them as well: systemctl --user stop {KEEPER} {NAME}
 [Unit]
 Description=p42 keeps what its manifests declare
+Wants={KEEPER}
+After={KEEPER}
 
 [Service]
 Type=exec
@@ -98,10 +113,35 @@ ExecStart={argv}
 Restart=on-failure
 RestartSec=1
 RestartPreventExitStatus=3 64
+KillSignal=SIGUSR1
+KillMode=process
 TimeoutStopSec=15
 
 [Install]
 WantedBy=default.target
+"""
+
+
+def systemd_keeper(home: str) -> str:
+    """The keeper's unit: it holds the sockets and the companions, whatever the daemon does."""
+    from p42.config import load
+    from p42.runtimes.keeperlink import command
+
+    words = command(Path(home) / "run", load(Path(home)).keeper_grace, "front")
+    argv = " ".join(_word(word, is_argument=True) for word in words)
+    return f"""\
+# Written by `p42 service install`; `p42 service uninstall` removes it.
+[Unit]
+Description=p42's sockets and companions
+
+[Service]
+Type=exec
+Environment={_word(f"PATH={os.environ.get('PATH', os.defpath)}")}
+ExecStart={argv}
+Restart=on-failure
+RestartSec=1
+KillMode=mixed
+TimeoutStopSec=15
 """
 
 
@@ -122,6 +162,15 @@ def launchd(home: str) -> str:
 
 def _argv() -> list[str]:
     return [sys.executable, "-P", "-m", "p42", "serve"]
+
+
+def _placed(path: Path, text: str) -> bool:
+    """Whether it had to be written."""
+    if path.exists() and path.read_text() == text:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return True
 
 
 def _word(text: str, *, is_argument: bool = False) -> str:

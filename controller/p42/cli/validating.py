@@ -22,6 +22,8 @@ def validate(paths: Sequence[str], *, form: str, engine: str) -> int:
     """Check `paths` and print what was found; 3 if one has an error."""
     if form not in FORMATS:
         raise InvalidInput(f"--format {form}: there is {', '.join(FORMATS)}")
+    if "" in paths:  # "$UNSET" of a script: never the directory it happens to stand in
+        raise InvalidInput("an empty PATH names nothing; this directory is .")
     for name in ENGINES:
         if name == engine:
             report = check(paths, engine=name)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from p42.api.house import house_of
 from p42.api.verbs import AnyVerb
 from p42.gateway.dispatch import Dispatch
 from p42.gateway.door import BACKLOG, Door
@@ -23,8 +22,14 @@ from p42.model.verb import Effect
 LONGEST_PATH = 100  # bytes; sun_path holds 108 on Linux, 104 on macOS
 
 
-async def serve_control(world: World) -> None:
+def _a_person(_pid: int) -> str:
+    return "person"
+
+
+async def serve_control(world: World, *, standing: Callable[[int], str] = _a_person) -> None:
     """Serve `run/p42.sock` until cancelled; the file goes with it.
+
+    `standing` tells by pid what a client is: person, program or companion.
 
     The caller holds the home's lock: a socket file that is there was left by a crash. Raises Retry
     or Blocked when it cannot be made.
@@ -37,7 +42,7 @@ async def serve_control(world: World) -> None:
         }
 
         def chosen(client: socket.socket) -> Dispatch:
-            return by_standing[house_of(world).standing(pid_of_peer(client))]
+            return by_standing[standing(pid_of_peer(client))]
 
         full = by_standing["person"]
         await Door(full, limits, admits=_admits, chooses=chosen).run(listener)

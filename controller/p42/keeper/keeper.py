@@ -9,8 +9,9 @@
 
 Messages of version 1, each with an `op` and a `seq` that the answer repeats:
 declare, drop, wake, relay, run, signal, table, grace, zygote, end. What happens by itself comes as
-`event`: awake, asleep, exited, paused, resumed, said, ended. Programs that were started with
-`attached` end when their daemon leaves: nobody reads them any more.
+`event`: declared, dropped, woken, awake, asleep, exited, paused, resumed, said, ended. An event
+about a unit carries its row, and comes before the answer to what made it so. Programs that were
+started with `attached` end when their daemon leaves: nobody reads them any more.
 """
 
 from __future__ import annotations
@@ -144,15 +145,20 @@ class Keeper:
             self._unheard.append(message)
 
     def _declare(self, message: Message, _: list[int]) -> dict[str, Any]:
-        return {"unit": self._units.declare(Declaration.of(message)).row()}
+        row = self._units.declare(Declaration.of(message)).row()
+        self._tell({"event": "declared", "name": row["name"], "row": row})
+        return {"unit": row}
 
     def _drop(self, message: Message, _: list[int]) -> dict[str, Any]:
         self._units.drop(message["name"])
+        self._tell({"event": "dropped", "name": message["name"], "row": None})
         return {}
 
     def _wake(self, message: Message, _: list[int]) -> dict[str, Any]:
         unit = self._units.wake(message["name"])
-        return {"unit": unit.row()} if unit is not None else {}
+        if unit is not None:
+            self._tell({"event": "woken", "name": message["name"], "row": unit.row()})
+        return {}
 
     def _relay(self, message: Message, _: list[int]) -> dict[str, Any]:
         return {"awake": self._units.relay(message["name"], message["message"])}

@@ -21,7 +21,7 @@ from p42.manifest.disk import Signature, signature_at, signature_of
 from p42.manifest.engines import EngineName
 from p42.manifest.finding import Finding, diagnose
 from p42.manifest.kindbook import KindBook
-from p42.manifest.reading import Origin, Reading, whole
+from p42.manifest.reading import NOT_UTF8, Origin, Reading, encodable, whole
 from p42.manifest.watch import Watch
 from p42.model.look import Broken, FileLook, SourceLook
 from p42.model.resource import Place
@@ -118,14 +118,13 @@ class Reader:
 
     def _understood(self, path: str, source: str, read: disk.Reading, *, certain: bool) -> FileLook:
         root = os.path.dirname(path) if path == source else source
-        shown = _encodable(path)
+        shown = encodable(path)
         content = self._reading.read(read.data, Origin(shown, root, named=path == source))
         if content.busy:
             return FileLook(path, "busy")
         documents = content.documents
         if shown != path and documents:
-            flaw = Finding(0, 1, "file-name", "its name is not UTF-8", suggestion="rename it")
-            documents = (whole((flaw,), shown, ""),)
+            documents = (whole((NOT_UTF8,), shown, ""),)
         ours = content.ours and (certain or self._reading.speaks_of_us(read.data, content))
         if ours or certain:
             look = FileLook(path, "read", documents, read.data, content.empty)
@@ -179,7 +178,7 @@ class Reader:
 
 
 def _unreadable(path: str, code: str, message: str) -> FileLook:
-    shown = _encodable(path)
+    shown = encodable(path)
     finding = diagnose(Finding(0, 1, code, message), shown, "")
     return FileLook(path, "unreadable", (Broken(Place(shown, 0, 1), None, (finding,)),))
 
@@ -194,8 +193,3 @@ def _reason(look: FileLook) -> str:
     documents = look.documents
     first = documents[0] if documents else None
     return first.diagnostics[0].message if isinstance(first, Broken) else "cannot be read"
-
-
-def _encodable(path: str) -> str:
-    """`path` with what is not UTF-8 replaced: what leaves this room can be stored and printed."""
-    return os.fsencode(path).decode("utf-8", "replace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from p42.model.refs import Ref, is_name
 from p42.model.resource import API_VERSION, Place, Resource, digest_of
 
 _GROUPS = tuple(API_GROUP.encode(code) for code in ("utf-8", "utf-16-le", "utf-16-be"))
+NOT_UTF8 = Finding(0, 1, "file-name", "its name is not UTF-8", suggestion="rename it")
 LIST = "List"  # what `get` prints several resources as
 
 
@@ -126,6 +128,11 @@ class Reading:
             ref = _ref(document, entry)
             return Broken(where, ref, diagnose_all(findings, origin.file, text)), extra
         return _resource(value, where, extra, digested=origin.digested), extra
+
+
+def encodable(path: str) -> str:
+    """`path` with what is not UTF-8 replaced: what leaves this room can be stored and printed."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def whole(findings: tuple[Finding, ...], file: str, text: str) -> Broken:

@@ -16,7 +16,15 @@ from p42.manifest.engines import EngineName
 from p42.manifest.finding import Finding, diagnose, place, printable
 from p42.manifest.kindbook import KindBook
 from p42.manifest.parse import locate
-from p42.manifest.reading import Content, Origin, Reading, documents_in, whole
+from p42.manifest.reading import (
+    NOT_UTF8,
+    Content,
+    Origin,
+    Reading,
+    documents_in,
+    encodable,
+    whole,
+)
 from p42.manifest.rules import Flaw, Rules
 from p42.model.diagnostic import Diagnostic, has_errors
 from p42.model.errors import Exit
@@ -132,10 +140,15 @@ class _Validation:
         self._origins[origin.file] = origin
         if content.ours and (origin.named or self._reading.speaks_of_us(data, content)):
             self._data[origin.file] = data
-            self._documents += content.documents
+            self._documents += self._named(origin.file, content)
         elif origin.named:
             self._report(origin.file, Finding(0, 1, "no-manifest", "holds no document",
                                               severity="warning"))  # fmt: skip
+
+    def _named(self, file: str, content: Content) -> Sequence[Resource | Broken]:
+        """The documents, or that nothing could refer to their file: `apply` refuses it as well."""
+        shown = encodable(file)
+        return content.documents if shown == file else (whole((NOT_UTF8,), file, ""),)
 
     def _report(self, path: str, finding: Finding) -> None:
         self._found.append(diagnose(finding, path, ""))

@@ -44,7 +44,10 @@ def name_of(step: Step) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How work in flight ended. `work` is the id made of its inputs; `result` was committed."""
+    """How work in flight ended. `work` is the id made of its inputs; `result` was committed.
+
+    "" for `work` stands for whatever is in flight: a dry run plays it to its end unseen.
+    """
 
     work: str
     ok: bool

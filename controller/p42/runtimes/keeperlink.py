@@ -28,6 +28,7 @@ ENTRY = "p42.runtimes.companion.companion:main"
 START = 5.0  # s for a keeper to listen; it takes 60 ms
 ANSWER = 10.0  # s for an answer; the keeper never works longer than a fork
 PAUSE = 0.1  # s between two tries; one that is just ending gives its lock back within seconds
+HELLO = -1  # no request has this number
 FAREWELL = 7.0  # s for the end of all children; each has 5 from SIGTERM to SIGKILL
 _log = logging.getLogger("p42.keeper")
 
@@ -172,7 +173,11 @@ class KeeperLink:
 
         loop = _Loop(asyncio.get_running_loop())
         self._channel = Channel(loop, sock, heard=heard, gone=self._gone)
-        pid = int((await hello)["pid"])
+        self._answers[HELLO] = hello  # a keeper that dies before it greets fails it
+        try:
+            pid = int((await hello)["pid"])
+        finally:
+            del self._answers[HELLO]
         self.tell("grace", seconds=self._grace)
         self.tell("zygote", code=__version__)
         return await self._asked("table", (), {}), pid

@@ -1,8 +1,9 @@
 """KeeperUnits: the Units port: the keeper's table in memory, kept up by its events.
 
 Guarantees: `get` never waits and never lies for longer than an event takes; while the keeper is
-away it raises Retry. A keeper that was started afresh holds nothing: everyone is told to look again
-(`follow` yields None), and the engine declares what is wanted.
+away it raises Retry. Rows come by events only, in the order in which they became true, and before
+the answer to what made them so. A keeper that was started afresh holds nothing: everyone
+is told to look again (`follow` yields None), and the engine declares what is wanted.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from p42.runtimes.processes import allowed
 from p42.runtimes.squatters import holder
 
 AWAKE = 5.0  # s for a child to come up; it takes 5 ms, and 100 ms for the first
+ANSWERED = frozenset({"declared", "dropped", "woken"})  # whoever asked for it looks by itself
 SILENT = 2.0  # s until a probe counts as unanswered
 Said = Callable[[Ref, str, str], None]  # (ref, asked, answered)
 
@@ -79,20 +81,16 @@ class KeeperUnits:
         )  # fmt: skip
         if "unit" not in answer:
             raise await _refused(answer, declaration.port)
-        self._set(ref, answer["unit"])
         if declaration.always:
             await self._up(ref)
 
     async def drop(self, ref: Ref) -> None:
         """Give the port back and end its children. Nothing there: no effect."""
         await self._link.ask("drop", name=str(ref))
-        self._set(ref, None)
 
     async def wake(self, ref: Ref) -> None:
         """Start the child now; returns when it is awake or has failed."""
-        answer = await self._link.ask("wake", name=str(ref))
-        if "unit" in answer:
-            self._set(ref, answer["unit"])
+        await self._link.ask("wake", name=str(ref))
         await self._up(ref)
 
     async def probe(self, ref: Ref) -> Probe | None:
@@ -137,7 +135,10 @@ class KeeperUnits:
     def told(self, message: Message) -> None:
         """One event of the keeper."""
         if "row" in message:
-            self._set(_ref(message), message["row"])
+            ref = _ref(message)
+            self._set(ref, message["row"])
+            if message["event"] not in ANSWERED:
+                self._wake(ref)
         elif message.get("op") == "probed":
             probe = self._probes.get(str(message.get("nonce")))
             if probe is not None and not probe.done():
@@ -159,14 +160,12 @@ class KeeperUnits:
             self._rows[ref] = _unit(row)
         else:
             self._rows.pop(ref, None)
-        self._wake(ref)
+        for event in self._waiting.get(ref, ()):
+            event.set()
 
     def _wake(self, ref: Ref | None) -> None:
         for follower in self._followers:
             follower.put(ref)
-        for waiting in list(self._waiting) if ref is None else [ref]:
-            for event in self._waiting.get(waiting, ()):
-                event.set()
 
     async def _up(self, ref: Ref) -> None:
         """Until the child is no more starting, at most AWAKE seconds."""

@@ -35,7 +35,8 @@ class Agenda:
         if file is None:
             file = self._files[path] = _File(first=now)
         file.wanted[wanted.resource.ref] = wanted
-        due = min(now + self._pace.gather, file.first + self._pace.gather_limit)
+        gather = self._pace.gather if wanted.body is not None else 0.0  # somebody said `delete`
+        due = min(now + gather, file.first + self._pace.gather_limit)
         file.due = max(due, self._free.get(path, due))
 
     def next(self) -> float | None:

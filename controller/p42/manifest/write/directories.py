@@ -24,19 +24,42 @@ class Here(NamedTuple):
 
 
 class Directories:
-    """Of one home. Methods block; called from one thread, but for `describe`."""
+    """Of one home. Methods block; called from one thread, but for `describe`.
+
+    What is remembered is bounded by the number of directories that hold manifests.
+    """
 
     def __init__(self, home: str, kept: KeptFiles) -> None:
         self._lock = HomeLock(home)
         self._kept = kept
         self._known: dict[str, Here] = {}
         self._checked: dict[str, Here] = {}  # since the round began
+        self._real: dict[str, str] = {}  # the same, of the links that lead to a directory
+        self._met: set[str] = set()
         self._living: dict[str, set[Ref]] = {}  # by directory: whose status we have written
         self._leaving: set[str] = set()  # directories with none of ours left
 
     def begin(self) -> None:
         """A round begins: claims are looked at afresh, once for each directory."""
         self._checked.clear()
+        self._real.clear()
+
+    def real(self, path: str) -> str:
+        """`path` without symbolic links in it, but for the last name."""
+        directory, _, name = path.rpartition("/")
+        found = self._real.get(directory)
+        if found is None:
+            found = self._real[directory] = os.path.realpath(directory)
+        return f"{found}/{name}"
+
+    def meet(self, directory: str) -> None:
+        """See to what a crash left there, once in a process, if the directory is ours."""
+        if directory in self._met:
+            return
+        dot = DotDir(directory)
+        if self._lock.has(dot):
+            self._met.add(directory)
+            self._kept.recover(dot)
 
     def claim(self, directory: str) -> Here:
         """The directory, for writing. Refused if it is another home's, or cannot do it; OSError."""
@@ -53,7 +76,7 @@ class Directories:
         if other:
             raise Refused(f"the p42 of {other} writes into this directory")
         if here is None:
-            self._kept.recover(dot)
+            self.meet(directory)
             dot.make()
             ability = probe(dot)
         else:
@@ -101,6 +124,7 @@ class Directories:
             elif not dot.leftovers():
                 self._leaving.discard(directory)
                 self._known.pop(directory, None)
+                self._met.discard(directory)
                 if self._lock.has(dot):
                     dot.tidy()
 

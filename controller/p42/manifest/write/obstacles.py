@@ -23,16 +23,19 @@ _EMACS_LOCK = re.compile(r".*@(?P<host>[^@]+)\.(?P<pid>[0-9]+)(?::[0-9]+)?\Z")
 
 
 def editor_at(path: str) -> str:
-    """Why an editor seems to have the file at `path` open, for a person; "" if none does."""
-    directory, name = os.path.split(path)
+    """Why an editor seems to have the file at `path` open, for a person; "" if none does.
+
+    access(2) because it is asked twice for every write, and no exception is the rule.
+    """
+    directory, _, name = path.rpartition("/")
     for swap in (f".{name}.swp", f".{name}.swo"):
-        if _open_swap(f"{directory}/{swap}"):
+        if os.access(f"{directory}/{swap}", os.F_OK) and _open_swap(f"{directory}/{swap}"):
             return f"an editor has it open ({swap})"
     lock = f".#{name}"
     if _live_emacs(f"{directory}/{lock}"):
         return f"an editor has changes to it ({lock})"
     for trace in ("4913", f"{name}___jb_tmp___", f"{name}___jb_old___"):
-        if os.path.lexists(f"{directory}/{trace}"):
+        if os.access(f"{directory}/{trace}", os.F_OK):
             return f"an editor is saving ({trace})"
     return ""
 
@@ -55,7 +58,7 @@ def git_at(git_directory: str) -> str:
     """What git is in the middle of, by its directory; "" if nothing, or if that is ""."""
     if git_directory:
         for name, meaning in _GIT_AT_WORK.items():
-            if os.path.lexists(f"{git_directory}/{name}"):
+            if os.access(f"{git_directory}/{name}", os.F_OK):
                 return f"{meaning} ({name})"
     return ""
 

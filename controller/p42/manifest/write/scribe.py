@@ -131,7 +131,10 @@ class Scribe:
             draft.refuse_all("asked for by status.write")
             return draft
         try:
-            self._prepare(draft, os.path.realpath(job.path), hurry=hurry)
+            path = self.directories.real(job.path)
+            if os.path.islink(path):
+                path = os.path.realpath(path)
+            self._prepare(draft, path, hurry=hurry)
         except Wait as error:
             draft.wait_all(str(error), error.after)
         except Refused as error:
@@ -144,6 +147,7 @@ class Scribe:
         return draft
 
     def _prepare(self, draft: Draft, path: str, *, hurry: bool) -> None:
+        self.directories.meet(os.path.dirname(path))
         base = read_base(path)
         before = page_of(path, base.data)
         page = self._page(draft, before, path)

@@ -15,7 +15,6 @@ In a document in flow style, JSON among them, the status is written as JSON.
 from __future__ import annotations
 
 import codecs
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -122,5 +121,15 @@ def _says(document: Outlined, pair: Pair, wanted: Mapping[str, Any]) -> bool:
         found = document.value(pair)
     except ValueError:
         return False
-    # As text, because True is 1 in Python and not in JSON.
-    return json.dumps(found, sort_keys=True) == json.dumps(wanted, sort_keys=True)
+    return _same(found, wanted)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equality of JSON, where True is not 1."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return bool(one == other)
