@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -186,4 +188,27 @@ def test_a_path_that_is_not_utf8_is_named_before_anything_is_asked(
     said = p42("apply", "-f", path)
     assert said.code == 3
     assert "its name is not UTF-8; rename it" in said.err
+    assert daemon.asked == []
+
+
+UNSENDABLE = {
+    "latin": (b"kind: Command\nx: \xff\n", "<stdin>:2:4: error: byte 0xff is not UTF-8"),
+    "large": (b"#" * (1 << 20) + b"\n", "at most 1,048,576 are read"),
+    "large as JSON": (b'"' * ((1 << 20) - 9), "more than 1 MiB"),  # two bytes each in a request
+}
+
+
+@pytest.mark.parametrize(("verb", "case"), [
+    ("apply", "latin"), ("apply", "large"), ("apply", "large as JSON"), ("diff", "latin"),
+])  # fmt: skip
+def test_input_that_cannot_be_sent_is_told_with_its_place(
+    daemon: Scripted, verb: str, case: str
+) -> None:
+    """It ended as `Invalid JSON request`, as a bug, or with the connection cut."""
+    piped, words = UNSENDABLE[case]
+    said = subprocess.run(
+        [sys.executable, "-P", "-m", "p42", verb, "-f", "-"], input=piped, capture_output=True
+    )
+    assert said.returncode == 3
+    assert words in said.stderr.decode()
     assert daemon.asked == []

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from p42.cli import app, book
 from tests.cli.scripted import Scripted, thing
 
 P42 = Callable[..., Any]
@@ -115,3 +116,11 @@ def test_a_closed_standard_stream_is_no_error(closed: str, tmp_path: Path) -> No
     )
     assert said.stdout.splitlines()[-1] == "0"
     assert said.stderr == ""
+
+
+def test_what_other_tools_call_it_is_answered_with_a_command_that_is_there(p42: P42) -> None:
+    """`p42 plan` was answered with "did you mean explain?"."""
+    assert "here it is: p42 diff" in p42("plan").err
+    assert not set(app.ELSEWHERE) & set(book.COMMANDS)
+    named = {here.split()[0] for here in app.ELSEWHERE.values()} - {"--version"}
+    assert named <= set(book.COMMANDS)

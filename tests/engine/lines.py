@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,9 @@ def broken(path: str, number: int = 0, ref: Ref | None = None, why: str = "no se
     return Broken(Place(path, number, number + 1), ref, (found,))
 
 
+@lru_cache(maxsize=4096)
 def file_look(path: str, text: str, *, state: str = "read") -> FileLook:
-    """What reading `text` at `path` shows."""
+    """What reading `text` at `path` shows; equal bytes, the same documents (so does the reader)."""
     documents: list[Resource | Broken] = []
     lines = [line for line in text.split("\n") if line.strip()]
     for number, line in enumerate(lines):

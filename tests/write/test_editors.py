@@ -20,8 +20,8 @@ from tests.bench.races import race
 from tests.write import scene
 
 _SAVES = {
-    "truncate": 40, "slow truncate": 10, "rename": 40, "rename away": 40, "sed": 15, "ed": 8,
-    "vim": 4, "vim backupcopy=yes": 4, "vim backupcopy=no": 4, "vim -n": 4, "nano": 1, "emacs": 2,
+    "truncate": 25, "slow truncate": 8, "rename": 25, "rename away": 25, "sed": 12, "ed": 8,
+    "vim": 3, "vim backupcopy=yes": 3, "vim backupcopy=no": 3, "vim -n": 3, "nano": 1, "emacs": 2,
 }  # fmt: skip
 
 

@@ -155,6 +155,22 @@ async def test_a_file_is_written_once_in_five_seconds(home: Path, file: Path) ->
     assert all(later - earlier > 4.8 for earlier, later in pairwise(times))
 
 
+@pytest.mark.looptime
+async def test_a_deletion_is_not_kept_waiting_for_other_documents(home: Path, file: Path) -> None:
+    what = scene.resource(file)
+    await scene.write(home, what, scene.status(what))
+    writer = StatusWriter(home, pace=Pace(settle=0.0))
+    loop = asyncio.get_running_loop()
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(writer.run())
+        writer.put(what, None)
+        while "status" in file.read_text():
+            await asyncio.sleep(0.001)
+        assert loop.time() < 0.2
+        running.cancel()
+    await writer.flush()
+
+
 async def test_a_save_is_given_time_to_be_followed_by_another(home: Path, file: Path) -> None:
     what = scene.resource(file)
     writer = StatusWriter(home, pace=Pace(gather=0.0, settle=0.2))

@@ -20,6 +20,13 @@ from p42.model.errors import InvalidInput, P42Error
 # typer carries its own copy of click since 0.2x; these are the same classes under either.
 _UsageError: Any = typer.BadParameter.__base__
 _Refused: Any = _UsageError.__base__
+# What kubectl's, terraform's and systemctl's people say first, and what it is called here.
+ELSEWHERE = {
+    "api-resources": "explain", "create": "apply -f PATH", "destroy": "delete -f PATH",
+    "list": "get all", "ls": "get all", "output": "get KIND/NAME -o jsonpath=EXPR",
+    "plan": "diff", "ps": "get all", "refresh": "reconcile all", "replace": "apply -f PATH",
+    "rm": "delete", "show": "describe KIND/NAME", "status": "get status", "version": "--version",
+}  # fmt: skip
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
@@ -66,7 +73,9 @@ class Commands(typer.core.TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """As typer's, with a word to who mistyped."""
         if args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise Usage(f"no such command: {args[0]}{near(args[0], COMMANDS)}\n  See: p42 --help")
+            here = ELSEWHERE.get(args[0])
+            meant = f"; here it is: p42 {here}" if here else near(args[0], COMMANDS)
+            raise Usage(f"no such command: {args[0]}{meant}\n  See: p42 --help")
         return super().resolve_command(ctx, args)
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:

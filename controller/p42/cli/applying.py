@@ -25,7 +25,9 @@ def apply(named: Sequence[str], seconds: float, *, prune: bool, wait: bool, outp
         "paths": paths_of(named), "prune": prune, "wait": wait, "timeout": seconds,
     }  # fmt: skip
     if STDIN in named:
-        payload["stdin"] = sys.stdin.read()
+        from p42.cli import piped
+
+        payload["stdin"] = piped.read()
     return followed("apply", payload, output)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from p42.cli import applying, outputs, params, terminal
+from p42.cli import applying, outputs, params, piped, terminal
 from p42.cli.home import home
 from p42.client import link
 from p42.model.errors import Exit
@@ -113,6 +112,6 @@ def _as_paths(named: Sequence[str]) -> Iterator[list[str]]:
         paths = applying.paths_of(named)
         if applying.STDIN in named:
             kept = Path(directory) / "stdin.yaml"
-            kept.write_text(sys.stdin.read())
+            kept.write_text(piped.read(), encoding="utf-8")
             paths.append(str(kept))
         yield paths

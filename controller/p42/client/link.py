@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SOCKET = "run/p42.sock"  # under the home
 CONNECT_TIMEOUT = 5.0  # s; a local connect is refused or taken at once, unless the daemon hangs
+MOST = 1 << 20  # bytes of a request; CONTRACT "Wires"
 LONGEST_PATH = 100  # bytes; sun_path holds 108 on Linux, 104 on macOS
 # Nobody there: no file, a file without a listener, no home.
 _ABSENT = frozenset({errno.ENOENT, errno.ECONNREFUSED, errno.ENOTDIR})
@@ -76,7 +77,12 @@ def _request(verb: str, payload: Mapping[str, Any], *, streamed: bool) -> bytes:
     body: dict[str, Any] = {"type": verb, "id": f"cli-{os.getpid()}", "payload": payload}
     if streamed:
         body["stream"] = True
-    return json.dumps(body, separators=(",", ":")).encode() + b"\n"
+    request = json.dumps(body, separators=(",", ":")).encode() + b"\n"
+    if len(request) > MOST:
+        from p42.model.errors import InvalidInput
+
+        raise InvalidInput("this is more than 1 MiB, the most a request may hold; put it in files")
+    return request
 
 
 def _lines(home: str, request: bytes, timeout: float | None) -> Iterator[dict[str, Any]]:

@@ -170,8 +170,9 @@ class Engine:
         homes = {(e.resource.place.file, desk.catalog.wishes[e.ref].source) for e in entries}
         sources.expect(sorted(homes))
         desk.specs.choose(entry.resource for entry in entries)
-        gone = [ref for ref, wish in desk.catalog.wishes.items() if wish.state is State.GONE]
-        desk.wish_changed(gone)
+        # Of these the first survey will say nothing new, so nobody else would look at them.
+        settled = (State.GONE, State.HELD)
+        desk.wish_changed(ref for ref, w in desk.catalog.wishes.items() if w.state in settled)
 
     async def _worker(self) -> None:
         await work(self._desk.queue, self._desk.board, self._reconciler.reconcile)

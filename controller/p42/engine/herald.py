@@ -39,7 +39,7 @@ class Herald:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._handed: dict[Ref, tuple[str, int, Mapping[str, Any]]] = {}
+        self._handed: dict[Ref, tuple[Resource, Mapping[str, Any]]] = {}
 
     def post(self, ref: Ref, news: News) -> None:
         """The standing of `ref` is now this; what it publishes stays as it is."""
@@ -53,7 +53,9 @@ class Herald:
             changed=old.changed if same and old.changed is not None else desk.clock.now(),
         )  # fmt: skip
         if desk.board.set(ref, standing):
-            if news.status.reason not in ("InProgress", "Observed"):
+            # To wait for what is on its way is everyday order, nothing that happened.
+            passing = news.status.reason == "Waiting" and news.mend is Mend.TIME
+            if news.status.reason not in ("InProgress", "Observed") and not passing:
                 warning = news.status.ready == "False"
                 desk.journal.note(ref, news.status.reason, news.status.text, warning=warning)
             if not desk.needs.publishes(ref):
@@ -88,8 +90,12 @@ class Herald:
         if wish is None or wish.state is not State.GOOD or wish.resource.digest != news.observed:
             return
         body = body_of(news.status, news.observed, news.cause)
-        place = wish.resource.place
-        if body is None or self._handed.get(ref) == (place.file, place.document, body):
+        if body is None:
             return
-        self._handed[ref] = (place.file, place.document, body)
+        handed, told = self._handed.get(ref, (None, None))
+        # The same document means that its file was not read anew: our block still stands there. A
+        # stale editor buffer or a checkout may have taken it out, and the next look puts it back.
+        if handed is wish.resource and told == body:
+            return
+        self._handed[ref] = (wish.resource, body)
         self._desk.statuses.put(wish.resource, body)

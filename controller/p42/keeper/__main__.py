@@ -41,8 +41,8 @@ def main() -> None:
     _settle(run)  # closes standard output: whoever started us reads its end as "it listens"
     keeper = Keeper(reactor, sock, zygote=_zygote(entry), grace=grace)
     _signals(reactor, keeper)
-    os.truncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    size = os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    os.truncate(lock, size)  # after it: nobody finds the file empty
     keeper.begin()
     reactor.run()
     (run / "keeper.sock").unlink(missing_ok=True)

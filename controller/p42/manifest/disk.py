@@ -85,6 +85,8 @@ def read(path: str, *, limit: int, leased: bool = True) -> Reading:
     try:
         descriptor = os.open(path, _FLAGS)
     except OSError as error:
+        if error.errno == errno.EAGAIN:  # a writer holds a lease on it, our own for a moment
+            return Reading("busy")
         gone = error.errno in (errno.ENOENT, errno.ENOTDIR)
         return Reading("missing" if gone else "unreadable", why=why(error))
     except ValueError:

@@ -98,6 +98,11 @@ def _pattern(wanted: Any, value: Any, breach: Breach) -> Words:
             f"{shown(value)} is not a name: lower-case letters, digits and -, "
             "beginning with a letter, at most 63 characters"
         ), ""
+    examples = [str(each) for each in breach.schema.get("examples", ())]
+    if examples:
+        *first, last = examples
+        such = f"{', '.join(first)} or {last}" if first else last
+        return f"{shown(value)} is not written like {such}", ""
     return f"{shown(value)} does not match {wanted}", ""
 
 

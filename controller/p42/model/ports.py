@@ -156,7 +156,7 @@ class PortLeases(Protocol):
         """The lease, from memory. None as well for a drawn port outside today's range."""
 
     async def lease(self, ref: Ref, wish: str) -> PortLease:
-        """Lease a port: the fixed one, or by the name's hash the next free one. On disk then.
+        """Lease a port: the fixed one, or by the name's hash the next free one. It outlives us.
 
         Blocked (PortInUse) when another ref has the fixed port, or none is left.
         """
@@ -215,7 +215,7 @@ class Units(Protocol):
     async def declare(self, ref: Ref, declaration: Declaration) -> None:
         """Hold the port; a child of another digest is replaced without a refused connection.
 
-        `always`: returns when the child is awake or has failed. Blocked (PortInUse) names who has
+        `always`: returns when the child is awake or has failed. Retry (PortInUse) names who has
         the port.
         """
 

@@ -31,6 +31,7 @@ from p42.runtimes.squatters import holder
 
 AWAKE = 5.0  # s for a child to come up; it takes 5 ms, and 100 ms for the first
 ANSWERED = frozenset({"declared", "dropped", "woken"})  # whoever asked for it looks by itself
+BUSY = 0.2  # s; a child of a keeper that was just killed gives its port back within that
 SILENT = 2.0  # s until a probe counts as unanswered
 Said = Callable[[Ref, str, str], None]  # (ref, asked, answered)
 
@@ -220,10 +221,8 @@ async def _refused(answer: Message, port: int) -> P42Error:
     number = int(answer.get("errno") or 0)
     if number == errno.EADDRINUSE:
         who = await asyncio.to_thread(holder, port) or "another program"
-        return Blocked(
-            f"port {port} is held by {who}; stop it, and this goes on by itself",
-            reason="PortInUse", template="its port is held by another program",
-        )  # fmt: skip
+        text = f"port {port} is held by {who}; stop it, and this goes on by itself"
+        return Retry(text, reason="PortInUse", after=BUSY)
     if number == errno.EACCES:
         return Blocked(f"port {port} is not open to your user; take one above 1023")
     if number:

@@ -54,7 +54,10 @@ class SqlitePortLeases:
         return lease
 
     async def lease(self, ref: Ref, wish: str) -> PortLease:
-        """Lease a port and return when that is on disk."""
+        """Lease a port and return when that outlives the daemon.
+
+        Not a power cut: no child outlives that either, and the hash gives the same port again.
+        """
         there = self.get(ref)
         if there is not None and there.wish == wish:
             return there
@@ -66,7 +69,7 @@ class SqlitePortLeases:
         self._forget(ref)
         self._rows[ref], self._taken[port] = lease, ref
         try:
-            await self._database.write(lambda db: db.execute(_PUT, _row(ref, lease)))
+            await self._database.write(lambda db: db.execute(_PUT, _row(ref, lease)), durable=False)
         except BaseException:
             self._forget(ref)
             if old is not None:

@@ -155,7 +155,7 @@ class Box:
             told = json.dumps(self.ask("overview"), indent=1)
         except P42Error as error:
             told = str(error)
-        return f"{told}\n{self.log()[-4000:]}"
+        return f"{told[:2000]}\n{self.log()[-2000:]}"
 
     def overview(self) -> dict[str, Any]:
         return self.ask("overview")
@@ -199,12 +199,21 @@ class Box:
         }
 
     def processes(self) -> list[psutil.Process]:
-        """All processes whose environment names this home, but ourselves."""
+        """All processes of this home, but ourselves.
+
+        The daemon and what it runs have the home in their environment; the keeper and its
+        children have no environment to speak of, and the home among their words.
+        """
         mine = []
         for process in psutil.process_iter():
             try:
-                if process.environ().get("P42_HOME") == str(self.home):
+                named = process.environ().get("P42_HOME") == str(self.home)
+                if named or any(str(self.home) in word for word in process.cmdline()):
                     mine.append(process)
             except psutil.Error:
                 continue
         return [p for p in mine if p.pid != os.getpid() and p.status() != psutil.STATUS_ZOMBIE]
+
+    def ends(self, seconds: float = 10.0) -> None:
+        """Until no process of this home is left: a stop is clean within ten seconds."""
+        self.until(lambda: self.processes() == [], "no process is left", seconds)

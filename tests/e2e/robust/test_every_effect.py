@@ -78,11 +78,15 @@ def play(box: Box, phase: Phase, *, at: str = "") -> bool:
         box.until(lambda: not daemon.is_alive() or link.is_up(home), "up or dead")
         ask(box, phase)
         link.ask(home, "stop", {}, timeout=PATIENCE)
+        daemon.join(PATIENCE)
     except P42Error:
-        pass
-    daemon.join(PATIENCE)
-    assert daemon.exitcode in (0, -9), box.log()
-    return daemon.exitcode == 0
+        daemon.join(2.0)  # it died under the question
+    finally:
+        code = daemon.exitcode
+        daemon.kill()
+        daemon.join()
+    assert code in (0, -9), f"exit code {code}:\n{box.log()}"
+    return code == 0
 
 
 def ask(box: Box, phase: Phase) -> None:
@@ -134,6 +138,7 @@ def test_dead_before_and_after_every_effect_it_comes_to_the_same_end(
     phase, stage = PHASES[name], Stage(box, name)
     stage.set()
     assert play(box, phase)
+    box.ends()
     undisturbed: dict[str, Any] = end_of(box)
     work, all_points = effects(box), sorted(dying.points(box.root))[half::2]
     assert len(all_points) > 10, all_points
@@ -146,6 +151,6 @@ def test_dead_before_and_after_every_effect_it_comes_to_the_same_end(
         wrong += [f"{at}: {each}" for each in differences(end_of(box), undisturbed)]
         if len(effects(box)) > len(work) + 2:
             wrong.append(f"{at}: double work: {effects(box)}")
-        wrong += [f"{at}: left over: {process}" for process in box.processes()]
+        box.ends()
     assert wrong == []
     assert hit >= len(all_points) * 0.8, f"only {hit} of {len(all_points)} points were hit"

@@ -83,7 +83,7 @@ def finished(box: Box) -> dict[str, Any]:
     box.settled(*COMMANDS[:-1], *AGENTS, "local", "work", "numa")
     objects = box("get", "all", "-o", "json").json
     box.stop()
-    box.until(lambda: box.processes() == [], "no process is left")
+    box.ends()
     return end_of(box, objects)
 
 
@@ -139,7 +139,7 @@ def test_killed_while_a_person_waits_the_person_is_told_and_trying_again_does_it
     again = box(*argv)
     assert again.code == 0 or (verb == "delete" and "is not followed" in again.err), again
     if verb == "stop":
-        assert box.processes() == []
+        box.ends()
     else:
         left = 30 if verb == "apply" else 0
         box.until(lambda: len(list(forged.glob("c*"))) == left, "it was done in the end")

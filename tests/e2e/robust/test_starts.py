@@ -43,7 +43,7 @@ def test_of_fifty_starts_at_once_all_succeed_and_one_daemon_runs(box: Box) -> No
     serving = [p for p in box.processes() if "serve" in p.cmdline()]
     assert [p.pid for p in serving] == [pid]
     assert box("stop").code == 0
-    assert box.processes() == []
+    box.ends()
 
 
 def test_a_second_daemon_says_who_was_first_and_harms_nobody(box: Box) -> None:
@@ -69,7 +69,7 @@ def test_a_stop_is_clean_in_the_middle_of_work(box: Box) -> None:
     assert box.stop() < CLEAN
     applying.communicate(timeout=PATIENCE)
     assert applying.returncode != 0
-    box.until(lambda: box.processes() == [], "nothing runs", CLEAN)
+    box.ends()
     assert left_behind(box) == set()
     assert not list((box.home / "run").glob("*.sock")) or not (box.home / "run").exists()
 
@@ -80,7 +80,7 @@ def test_a_stop_before_it_is_up_is_clean_too(box: Box) -> None:
     box.send(signal.SIGTERM)
     assert box.process is not None
     assert box.process.wait(CLEAN) in (0, -signal.SIGTERM)
-    assert box.processes() == []
+    box.ends()
     assert box.serve().stop() < CLEAN
     assert left_behind(box) == set()
 
@@ -94,5 +94,5 @@ def test_a_killed_daemon_leaves_nothing_that_stops_the_next(box: Box, tmp_path: 
     os.kill(daemon_pid(box), signal.SIGKILL)
     assert box("apply", "-f", str(box.manifests)).code == 0
     assert box("stop").code == 0
-    assert box.processes() == []
+    box.ends()
     assert left_behind(box) == set()

@@ -37,7 +37,7 @@ class Driver:
         )  # fmt: skip
 
     async def act(self, ref: Ref, want: Want[ProjectCI] | None, step: Step) -> None:
-        """One step. A lease is on disk before anything listens on its port."""
+        """One step. A lease is written before anything listens on its port."""
         match step:
             case Lease(wish):
                 await self._leases.lease(ref, wish)

@@ -101,7 +101,9 @@ def _asleep(always: bool, unit: Unit, well: Status, now: Instant) -> Plan[Step]:
     left = unit.exited_at + back_off(unit.crashes) - now
     looping = unit.crashes > PATIENCE
     if always and left <= 0:
-        return Plan((Wake(unit.crashes),), in_progress("it ended and is started again"))
+        again = Status("Unknown", "InProgress", "it ended and is started again",
+                       facts=well.facts, live=well.live)  # fmt: skip
+        return Plan((Wake(unit.crashes),), again)
     template = "it ends again and again soon after its start"
     message = f"{template}, last with exit code {unit.last_exit}"
     if always:
