@@ -1,7 +1,7 @@
 # p42, with a line for each verb. `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop test check fast format schemas docs docs-check bench bench-kill bench-ci clean
+.PHONY: help setup run stop test check fast format schemas docs docs-check bench bench-kill bench-ci bench-races clean
 
 BIN := .venv/bin
 P42 := $(BIN)/p42
@@ -61,6 +61,10 @@ docs-check: setup ## Check that generated docs are fresh and every named file is
 bench: setup ## Measure, beside peers (takes minutes; nothing else should run)
 	$(BIN)/pip install --quiet -e '.[bench]'
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.writes
+
+bench-races: setup ## Let editors race the status writer: 10,000 saves, none lost
+	$(BIN)/python -m tests.bench.races
 
 bench-kill: setup ## Kill daemon, keeper and children at random, 1,000 rounds
 	$(BIN)/python -m tests.bench.kills

@@ -32,8 +32,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from p42 import __version__
+from p42.api.desired import Diff, diff
 from p42.api.house import House
-from p42.api.shapes import Json, step_of
+from p42.api.shapes import Steps
 from p42.config.settings import Settings, load
 from p42.engine.engine import Engine
 from p42.gateway.control import serve_control
@@ -98,20 +99,18 @@ def serve(
     return Exit.OK
 
 
-def offline_plan(home: Path, paths: Sequence[str], *, prune: bool = False) -> Json:
+def offline_plan(
+    home: Path, paths: Sequence[str], *, stdin: str | None = None, prune: bool = False
+) -> Steps:
     """What `p42 diff` says where no daemon runs: the steps, observed here, nothing written."""
-    planned = asyncio.run(_plan(load(home), paths, prune=prune))
-    return {
-        "steps": [step_of(each) for each in planned],
-        "code": Exit.DIFFERS if planned else Exit.OK,
-    }
+    return asyncio.run(_plan(load(home), Diff(paths=tuple(paths), stdin=stdin, prune=prune)))
 
 
-async def _plan(settings: Settings, paths: Sequence[str], *, prune: bool) -> Any:
+async def _plan(settings: Settings, asked: Diff) -> Steps:
     with Database.copy(settings.home) as database:
         rooms = _Rooms(settings, database, KindBook.load(), discover(), offline=True)
         async with rooms.works:
-            return await rooms.engine.plan(paths, prune=prune)
+            return await diff(rooms.for_verbs(Stop()), asked)
 
 
 async def _serve(settings: Settings, sources: Sequence[str], stop: Stop) -> None:
@@ -169,7 +168,7 @@ class _Rooms:
 
     async def run(self, sources: Sequence[str], stop: Stop) -> None:
         """Everything runs until a stop is asked for."""
-        world, standing = self._for_verbs(stop), Standing(self.link, self.processes)
+        world, standing = self.for_verbs(stop), Standing(self.link, self.processes)
         async with (
             _running(self.journal.run(), last=self.journal.flush),
             _running(self.statuses.run(), last=self.statuses.flush),
@@ -212,14 +211,19 @@ class _Rooms:
         except InvalidInput as error:
             _log.error("%s is not followed: %s", own, error)
 
-    def _for_verbs(self, stop: Stop) -> World:
+    def for_verbs(self, stop: Stop) -> World:
+        """The world as verbs see it: with the engine, and the house they may ask."""
         house = House(
             settings=self.settings, kinds=self.kinds, book=self.book, doors=self.gateway,
             events=self.journal, started=self.world.clock.monotonic(),
             database_lost=self.ledger.lost, modes=self.statuses.mode_of, stop=stop.ask,
+            written=self._written, flush=self.statuses.flush,
             units=self.units.all, owner=self.leases.owner, messages=self.messages.recent,
         )  # fmt: skip
         return replace(self.world, engine=self.engine, house=house)
+
+    def _written(self, ref: Ref) -> str:
+        return str(self.statuses.where(ref) or "")
 
     def _wake(self, ref: Ref) -> None:
         self.engine.wake(ref)

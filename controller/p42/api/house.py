@@ -5,7 +5,7 @@ It stands in `World.house`; `engine_of` and `house_of` give verbs both with thei
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -54,6 +54,8 @@ class House:
     started: float
     database_lost: bool
     modes: Callable[[str], str]
+    written: Callable[[Ref], str]  # where its status went: "inline", "sidecar: WHY"; "" = nowhere
+    flush: Callable[[], Awaitable[None]]  # until every status that waits has been written
     stop: Callable[..., None]  # (keep=True): the children live on
     units: Callable[[], Mapping[Ref, Unit]]  # every socket that is held
     owner: Callable[[str], Ref | None]  # whose token it is

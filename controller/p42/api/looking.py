@@ -60,7 +60,9 @@ class Tree:
 async def get(world: World, request: Get) -> Listed:
     """The objects with their live status."""
     rows = _chosen(world, request.kind, request.names, request.selector)
-    return {"apiVersion": API_VERSION, "kind": "List", "items": [object_of(row) for row in rows]}
+    written = house_of(world).written
+    items = [object_of(row, written=written(row.ref)) for row in rows]
+    return {"apiVersion": API_VERSION, "kind": "List", "items": items}
 
 
 async def table(world: World, request: GetTable) -> Table:
@@ -118,7 +120,8 @@ async def describe(world: World, request: One) -> Json:
     must_exist([ref], view.rows)
     row = view.rows[ref]
     return {
-        "object": object_of(row), "drift": row.drift, "paused": row.paused,
+        "object": object_of(row, written=house.written(ref)), "written": house.written(ref),
+        "drift": row.drift, "paused": row.paused,
         "file": row.resource.place.file, "line": row.resource.place.line,
         "steps": [shapes.step_of(step) for step in row.steps],
         "needs": [_brief(view, each) for each in row.needs],

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
-from p42.engine.view import Planned, Row, View
+from p42.engine.view import Forecast, Planned, Row, View
 from p42.model.diagnostic import Diagnostic
 from p42.model.errors import Exit
 from p42.model.plan import Instant
@@ -55,9 +55,12 @@ class Results(Coded):
 
 
 class Steps(Coded):
-    """What `diff` prints."""
+    """What `diff` prints. What is empty, but for the steps, is left out."""
 
     steps: list[Json]
+    notReady: NotRequired[list[Json]]
+    held: NotRequired[list[str]]
+    broken: NotRequired[list[Json]]
 
 
 class Table(TypedDict):
@@ -81,8 +84,11 @@ def when(instant: Instant | None) -> str | None:
     return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def object_of(row: Row) -> Json:
-    """OBJECT: the document with its live status. Parts that are empty are left out of metadata."""
+def object_of(row: Row, *, written: str = "") -> Json:
+    """OBJECT: the document with its live status. Parts that are empty are left out of metadata.
+
+    `written`: where its status went; a place that is not the file becomes a condition.
+    """
     resource = row.resource
     metadata: Json = {"name": row.ref.name}
     if resource.labels:
@@ -91,17 +97,21 @@ def object_of(row: Row) -> Json:
         metadata["annotations"] = dict(resource.annotations)
     return {
         "apiVersion": API_VERSION, "kind": row.ref.kind, "metadata": metadata,
-        "spec": dict(resource.spec), "status": status_of(row),
+        "spec": dict(resource.spec), "status": status_of(row, written),
     }  # fmt: skip
 
 
-def status_of(row: Row) -> Json:
+def status_of(row: Row, written: str = "") -> Json:
     """The live status: what the file would say, and times, counters and full messages."""
     condition: Json = {"type": "Ready", "status": row.status.ready, "reason": row.status.reason}
     if row.status.text:
         condition["message"] = row.status.text
     condition["lastTransitionTime"] = when(row.changed)
     body: Json = {"observedSpec": row.observed, "conditions": [condition]}
+    mode, _, why = written.partition(": ")
+    if why:
+        beside = {"type": "StatusWritten", "status": "False", "reason": mode.capitalize()}
+        body["conditions"].append({**beside, "message": why})
     body |= {**row.status.facts, **row.status.live}
     body |= {"generation": row.generation, "created": when(row.created), "drift": row.drift}
     if row.paused:
@@ -150,6 +160,24 @@ def step_of(planned: Planned) -> Json:
         "kind": planned.ref.kind, "name": planned.ref.name,
         "step": planned.step, "detail": planned.detail,
     }  # fmt: skip
+
+
+def forecast(told: Forecast) -> Steps:
+    """`diff -o json`. Code 2 for steps, and for what no step makes ready."""
+    answer: Steps = {"steps": [step_of(each) for each in told.steps], "code": Exit.OK}
+    if told.unready:
+        answer["notReady"] = [
+            {"kind": ref.kind, "name": ref.name, "reason": each.status.reason,
+             "message": each.status.text}
+            for each in told.unready for ref in [each.ref]
+        ]  # fmt: skip
+    if told.held:
+        answer["held"] = [str(ref) for ref in told.held]
+    if any(finding.severity == "error" for finding in told.broken):
+        answer["broken"] = diagnostics(told.broken)
+    if answer["steps"] or len(answer) > 2:
+        answer["code"] = Exit.DIFFERS
+    return answer
 
 
 def diagnostics(found: Iterable[Diagnostic]) -> list[Json]:

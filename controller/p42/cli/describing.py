@@ -21,6 +21,8 @@ def _lines(answer: dict[str, Any]) -> Iterator[str]:
     condition = body["status"]["conditions"][0]
     yield _field("Name", f"{body['kind'].lower()}/{body['metadata']['name']}")
     yield _field("File", f"{answer['file']}:{answer['line']}")
+    if answer.get("written"):
+        yield _field("Status in", answer["written"])
     for label in ("labels", "annotations"):
         for key, value in body["metadata"].get(label, {}).items():
             yield _field(label[:-1].capitalize(), f"{key}: {value}")

@@ -117,7 +117,12 @@ class Driver:
         if name in WORDS:
             return "a word of the shell"
         other = self._world.files.which(name, skip=self._directory)
-        return "" if other is None else str(other)
+        if other is None:
+            return ""
+        # The same command under another home of this user is no rival: it is the same manifest.
+        entry = self._world.files.look(other)
+        twin = entry is not None and marked_name(entry.data) == name
+        return "" if twin else str(other)
 
     def _interpreter(self, want: Want[Command] | None) -> str:
         program = told(want).program if want is not None else ""
