@@ -124,14 +124,17 @@ class Feed:
     async def _look(self, now: float) -> None:
         hints, self._hints = self._hints, set()
         late = {path for path, at in self._catalog.due_files.items() if at <= now}
-        files, stray = self._sorted_out(hints)
-        if stray and len(hints) <= BURST:
-            self._ask_survey(now + STRAY)
-        if len(files) > BURST or len(hints) > BURST:
+        if len(hints) > BURST:  # and sorting them out would cost each hint a look over all files
             self._ask_survey(now)
         else:
-            for path in sorted(files | late):
-                await self.peek(path)
+            files, stray = self._sorted_out(hints)
+            if stray:
+                self._ask_survey(now + STRAY)
+            if len(files) > BURST:
+                self._ask_survey(now)
+            else:
+                for path in sorted(files | late):
+                    await self.peek(path)
         surveys = (self._survey_at, self._catalog.due_survey)
         if any(at is not None and at <= now + GRAIN for at in surveys):
             await self.survey()
