@@ -49,7 +49,7 @@ Output for people may change; `-o json` may not. Progress and notices go to stan
 |---|---|
 | 0 | done; in sync |
 | 1 | failed |
-| 2 | `diff`, `get status`: drift, or not ready. `apply`, `wait`: settled, and waits for you |
+| 2 | `diff`, `get status`: drift, pending or not ready. `apply`, `wait`: it waits for you |
 | 3 | invalid input: manifests, configuration, values of arguments |
 | 4 | `--timeout` ran out |
 | 5 | no daemon, and none could be started |

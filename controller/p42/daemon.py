@@ -107,7 +107,7 @@ def offline_plan(
 
 
 async def _plan(settings: Settings, asked: Diff) -> Steps:
-    with Database.copy(settings.home) as database:
+    with Database.copy(settings.home) as database, _alone():
         rooms = _Rooms(settings, database, KindBook.load(), discover(), offline=True)
         async with rooms.works:
             return await diff(rooms.for_verbs(Stop()), asked)

@@ -121,7 +121,45 @@ def test_diff_prints_steps_and_exits_2_or_0(daemon: Scripted, p42: P42, tmp_path
     assert json.loads(p42("diff", "-o", "json").out) == {"steps": STEPS}
     daemon.answers["diff"] = {"steps": [], "code": 0}
     said = p42("diff")
-    assert (said.code, said.out) == (0, "")
+    assert (said.code, said.out, said.err) == (0, "", "no difference\n")
+
+
+UNDONE = {
+    "steps": [], "code": 2, "held": ["Command/b", "Command/c"],
+    "notReady": [
+        {"kind": "Command", "name": "a", "reason": "TestsFailed", "message": "1 of 1 failed"},
+    ],
+}  # fmt: skip
+
+
+def test_diff_tells_what_no_step_makes_ready(daemon: Scripted, p42: P42) -> None:
+    daemon.answers["diff"] = UNDONE
+    said = p42("diff")
+    assert (said.code, said.out) == (2, "")
+    assert said.err.splitlines() == [
+        "command/a is not ready: TestsFailed: 1 of 1 failed",
+        "held deletions, done with --prune only: command/b, command/c",
+    ]
+    said = p42("diff", "-o", "json")
+    assert json.loads(said.out) == {key: UNDONE[key] for key in ("steps", "held", "notReady")}
+
+
+def test_diff_and_a_dry_run_send_standard_input(daemon: Scripted, home: Path) -> None:
+    daemon.answers["diff"] = {"steps": STEPS, "code": 2}
+    for argv, code in ((["diff"], 2), (["apply", "--dry-run"], 0)):
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "p42", *argv, "-f", "-"], input=b"a: b\n",
+            capture_output=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == code
+        assert daemon.payload("diff") == {"paths": [], "prune": False, "stdin": "a: b\n"}
+
+
+def test_delete_takes_no_standard_input(daemon: Scripted, p42: P42) -> None:
+    said = p42("delete", "-f", "-")
+    assert said.code == 64
+    assert "name KIND/NAME" in said.err
+    assert daemon.asked == []
 
 
 def test_a_dry_run_prints_the_same_steps_and_is_no_failure(

@@ -74,6 +74,7 @@ def test_apply_starts_the_daemon_and_what_is_declared_becomes_real(
     assert json.loads(again.out)["results"][0]["result"] == "unchanged"
 
     described = p42d("describe", "cmd/hello").out
+    assert "Name:       command/hello\n" in p42d("describe", "cmd", "hello").out
     assert "Name:       command/hello\n" in described
     assert f"File:       {manifests / 'hello.yaml'}:1" in described
     assert p42d("get", "commands", "-o", "name").out == "command/hello\n"

@@ -122,6 +122,29 @@ def test_service_install_twice_is_once(home: Path, p42: P42, systemctl: Path) ->
     assert p42("service", "uninstall").out == "no unit is installed\n"
 
 
+def test_service_install_that_cannot_be_leaves_all_as_it_was(
+    home: Path, p42: P42, systemctl: Path
+) -> None:
+    """It stopped a daemon that ran and left the unit's file, then said that there is no bus."""
+    program = systemctl.parent / "bin" / "systemctl"
+    before = program.read_text()
+    program.write_text("#!/bin/sh\necho 'Failed to connect to bus' >&2; exit 1\n")
+    assert p42("start").code == 0
+    try:
+        said = p42("service", "install")
+        assert (said.code, said.out) == (1, "")
+        assert "Failed to connect to bus" in said.err
+        assert "p42 start" in said.err
+        assert "runs already" in p42("start").out
+        inactive = 'case "$*" in *is-active*|*restart*) exit 1; esac\n'
+        program.write_text(before + inactive)
+        assert p42("service", "install").code == 1
+        assert "runs already" in p42("start").out
+        assert not (Path.home() / ".config/systemd/user/p42.service").exists()
+    finally:
+        assert p42("stop").code == 0
+
+
 def test_service_print_installs_nothing(home: Path, p42: P42) -> None:
     assert p42("service", "install", "--print").out.startswith("# Written by `p42 service")
     assert not (Path.home() / ".config").exists()
@@ -144,6 +167,7 @@ def test_config_shows_where_each_value_comes_from(
     assert items["http.port"]["value"] == 4300
     assert items["http.port"]["source"] == "env"
     assert items["bus"]["source"] == "default"
+    assert items["projects.idleTimeout"]["value"] == "10m"
     out = p42("config").out
     assert "http.port" in out
     assert "P42_HTTP_PORT" in out

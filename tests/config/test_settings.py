@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from p42.config import Settings, home, load
 from p42.config.keys import KEYS
 from p42.model.errors import InvalidInput
+from p42.model.quantity import duration, seconds
 
 
 def read(directory: Path, text: str = "", **sources: object) -> Settings:
@@ -155,6 +158,22 @@ key = "env:CANARY"
     assert "canary" not in shown.lower()
     assert "nats://***@127.0.0.1:4222" in shown
     assert "canary" not in str(refused(tmp_path, "[accounts.a]\nkey = 'canary'\n"))
+
+
+@given(count=st.integers(0, 500), unit=st.sampled_from(["ms", "s", "m", "h", "d"]))
+def test_a_duration_is_shown_as_it_may_be_written(count: int, unit: str) -> None:
+    text = f"{count}{unit}"
+    assert seconds(duration(seconds(text))) == pytest.approx(seconds(text))
+    assert len(duration(seconds(text))) <= max(len(text), 2)
+
+
+def test_config_shows_durations_as_one_writes_them(tmp_path: Path) -> None:
+    text = (
+        "[projects]\nidleTimeout = '90s'\n[sessions]\nretention = '48h'\narchiveAfter = 'never'\n"
+    )
+    shown = {item.key: item.value for item in read(tmp_path, text).items()}
+    keys = ("projects.idleTimeout", "sessions.retention", "sessions.archiveAfter", "keeper.grace")
+    assert [shown[key] for key in keys] == ["90s", "2d", None, "10m"]
 
 
 def test_the_home_is_absolute_and_defaults_to_port42() -> None:

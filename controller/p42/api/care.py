@@ -19,12 +19,14 @@ from p42.model.verb import Last
 
 Met = Callable[[Row | None], bool]
 DEFAULT_TIMEOUT = 60.0  # s
+GONE = ("deleted", "delete")
 
 
 @asks
 class Wait:
     """`for` is Ready, Deleted or jsonpath=PATH[=VALUE]; `refs` KIND/NAME, or `all`.
 
+    `condition=Ready` and `delete`, as others write it, mean the same.
     A ref that is not declared yet is waited for. `timeout` in seconds, None = no end.
     """
 
@@ -51,7 +53,7 @@ class Pause:
 async def wait(world: World, request: Wait) -> AsyncIterator[Json | Last[Items]]:
     """Until every one meets the condition; at once when one waits for the user."""
     engine, met = engine_of(world), condition(request.for_)
-    deadline, fails_fast = deadline_in(request.timeout), request.for_.casefold() != "deleted"
+    deadline, fails_fast = deadline_in(request.timeout), _plain(request.for_) not in GONE
     watched = set(_refs(world, engine.view(), request.refs))
     missing = {ref for ref in watched if not met(engine.row(ref))}
 
@@ -86,15 +88,19 @@ def _code(row: Row | None) -> int:
 def condition(text: str) -> Met:
     """What `--for` asks. InvalidInput if it is none of the three."""
     word, _, rest = text.partition("=")
-    if word.casefold() == "ready" and not rest:
+    if _plain(text) == "ready":
         return lambda row: row is not None and row.status.ready == "True" and is_current(row)
-    if word.casefold() == "deleted" and not rest:
+    if _plain(text) in GONE:
         return lambda row: row is None
     if word.casefold() == "jsonpath" and rest:
         path, equals, value = _split(rest)
         values_at({}, path)  # a path that is none is told before the wait
         return lambda row: row is not None and _fits(object_of(row), path, equals, value)
     raise InvalidInput(f"--for {text!r}: there are Ready, Deleted and jsonpath=PATH[=VALUE]")
+
+
+def _plain(text: str) -> str:
+    return text.casefold().removeprefix("condition=")
 
 
 def _split(rest: str) -> tuple[str, bool, str]:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from p42.api.asking import asks
 from p42.api.house import engine_of, house_of
-from p42.api.keeping import keep, take_out
-from p42.api.shapes import Json, Results, Steps, diagnostics, progress, result_of, step_of
+from p42.api.keeping import draft, keep, take_out
+from p42.api.shapes import Json, Results, Steps, diagnostics, forecast, progress, result_of
 from p42.api.waiting import code_of, settle, worst
 from p42.api.words import must_exist, ref_of
 from p42.engine.view import Applied, Row
 from p42.model.errors import Exit, InvalidInput
+from p42.model.look import FileLook
 from p42.model.ports import World
 from p42.model.refs import Ref
 from p42.model.verb import Last
@@ -37,9 +38,10 @@ class Apply:
 
 @asks
 class Diff:
-    """No paths = the followed sources."""
+    """No paths = the followed sources; `stdin` stands in for what was kept of it before."""
 
     paths: tuple[str, ...] = ()
+    stdin: str | None = None
     prune: bool = False
 
 
@@ -57,7 +59,8 @@ async def apply(world: World, request: Apply) -> AsyncIterator[Json | Last[Resul
     """Follow the paths, then wait until what they declare is settled."""
     paths = _absolute(request.paths)
     if request.dry_run:
-        yield Last(await diff(world, Diff(paths=paths, prune=request.prune)))
+        asked = Diff(paths=paths, stdin=request.stdin, prune=request.prune)
+        yield Last(await diff(world, asked))
         return
     only = None
     if request.stdin is not None:
@@ -74,10 +77,12 @@ async def apply(world: World, request: Apply) -> AsyncIterator[Json | Last[Resul
 async def diff(world: World, request: Diff) -> Steps:
     """What apply would do. Observes, never acts."""
     engine = engine_of(world)
-    paths = _absolute(request.paths) or engine.view().sources
-    planned = await engine.plan(paths, prune=request.prune)
-    code = Exit.DIFFERS if planned else Exit.OK
-    return {"steps": [step_of(each) for each in planned], "code": code}
+    paths, instead = _absolute(request.paths), list[FileLook]()
+    if request.stdin is not None:
+        instead = await draft(world, request.stdin)
+        paths = (*paths, *(look.path for look in instead))
+    paths = paths or engine.view().sources
+    return forecast(await engine.plan(paths, prune=request.prune, instead=instead))
 
 
 async def delete(world: World, request: Delete) -> AsyncIterator[Json | Last[Results]]:
@@ -90,6 +95,8 @@ async def delete(world: World, request: Delete) -> AsyncIterator[Json | Last[Res
         refs = [ref_of(house_of(world).kinds, text) for text in request.refs]
         applied = await _release(world, refs)
     async for each in _outcome(world, applied, request):
+        if request.wait and isinstance(each, Last):
+            await house_of(world).flush()  # who deletes may commit the files at once
         yield each
 
 

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from p42.api.documents import cut, file_name, without
 from p42.api.house import engine_of, house_of
@@ -13,7 +15,7 @@ from p42.manifest.lists import unlisted
 from p42.manifest.read import Reader
 from p42.model.diagnostic import Diagnostic
 from p42.model.errors import InvalidInput
-from p42.model.look import Broken
+from p42.model.look import Broken, FileLook
 from p42.model.ports import World
 from p42.model.refs import Ref
 from p42.model.resource import Place, Resource
@@ -29,6 +31,29 @@ async def keep(world: World, text: str) -> tuple[Ref, ...]:
 
     InvalidInput, and nothing written, if one of them does not hold or is declared elsewhere.
     """
+    parts = await _parts(world, text)
+    for part in parts:
+        await asyncio.to_thread(_place, world, part.target, part.text.encode())
+    return tuple(part.resource.ref for part in parts)
+
+
+async def draft(world: World, text: str) -> list[FileLook]:
+    """The files that `keep` would write, as looks at them. Writes nothing; raises as `keep`."""
+    found = []
+    for resource, target, document in await _parts(world, text):
+        place = replace(resource.place, file=str(target), document=0)
+        whole = (replace(resource, place=place),)
+        found.append(FileLook(str(target), "read", whole, document.encode()))
+    return found
+
+
+class _Part(NamedTuple):
+    resource: Resource
+    target: Path
+    text: str
+
+
+async def _parts(world: World, text: str) -> list[_Part]:
     text = unlisted(text)
     resources = await _read(world, text)
     documents = cut(text)
@@ -40,9 +65,7 @@ async def keep(world: World, text: str) -> tuple[Ref, ...]:
     targets = [directory / file_name(resource.ref) for resource in resources]
     for resource, target in zip(resources, targets, strict=True):
         _must_be_free(world, resource.ref, target)
-    for document, target in zip(documents, targets, strict=True):
-        await asyncio.to_thread(_place, world, target, document.encode())
-    return tuple(resource.ref for resource in resources)
+    return [_Part(*each) for each in zip(resources, targets, documents, strict=True)]
 
 
 async def take_out(world: World, place: Place) -> None:
@@ -51,20 +74,19 @@ async def take_out(world: World, place: Place) -> None:
 
 
 async def _read(world: World, text: str) -> list[Resource]:
-    draft = world.home / "run" / "stdin.yaml"
     reader = Reader(house_of(world).book)  # the engine's own takes one call at a time
 
-    def look() -> Sequence[Resource | Broken]:
-        world.files.place(draft, text.encode(), mode=PRIVATE)
-        try:
-            return reader.look_file(str(draft), str(draft)).documents
-        finally:
-            world.files.remove(draft)
+    def look() -> tuple[str, Sequence[Resource | Broken]]:
+        # Outside the home: a `diff` without a daemon leaves nothing there, not even for a moment.
+        with TemporaryDirectory(prefix="p42-") as directory:
+            draft = Path(directory, "stdin.yaml")
+            draft.write_bytes(text.encode())
+            return str(draft), reader.look_file(str(draft), str(draft)).documents
 
-    documents = await asyncio.to_thread(look)
+    draft, documents = await asyncio.to_thread(look)
     found = [each for part in documents if isinstance(part, Broken) for each in part.diagnostics]
     if found:
-        raise _refused(str(draft), found)
+        raise _refused(draft, found)
     return [part for part in documents if isinstance(part, Resource)]
 
 

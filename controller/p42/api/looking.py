@@ -72,9 +72,13 @@ async def table(world: World, request: GetTable) -> Table:
         return tables.of_status(engine_of(world).view(), now)
     rows = _chosen(world, request.kind, request.names, request.selector)
     if request.kind.casefold() == ALL:
-        return tables.of_all(rows, now, wide=request.wide)
-    kind = kinds[kind_of(kinds, request.kind)]
-    return tables.of_kind(rows, kind, now, wide=request.wide)
+        shown, things = tables.of_all(rows, now, wide=request.wide), "resources"
+    else:
+        kind = kinds[kind_of(kinds, request.kind)]
+        shown, things = tables.of_kind(rows, kind, now, wide=request.wide), kind.plural
+    if not rows and _chosen(world, request.kind, request.names, selector=""):
+        return {**shown, "empty": f"no {things} match {request.selector}"}
+    return shown
 
 
 async def overview(world: World, request: Nothing) -> Overview:

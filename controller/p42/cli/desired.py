@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +11,7 @@ import typer
 from p42.cli import applying, outputs, params, piped, terminal
 from p42.cli.home import home
 from p42.client import link
+from p42.model.diagnostic import Diagnostic
 from p42.model.errors import Exit
 
 Prune = Annotated[bool, typer.Option("--prune", help="Also do the deletions that are held.")]
@@ -37,23 +36,22 @@ def apply(
     if not file and not prune:
         raise params.Usage("apply needs -f PATH (a file, a directory, or - for standard input)")
     if dry_run:
-        with _as_paths(file or ()) as paths:
-            _show_steps(_planned(paths, prune=prune), output)
+        _show_steps(_planned(file or (), prune=prune), output)
         return Exit.OK
     return applying.apply(file or (), seconds, prune=prune, wait=not no_wait, output=output)
 
 
 def diff(file: params.Files = None, prune: Prune = False,
          output: params.TableOrJson = "table") -> int:  # fmt: skip
-    """Show what apply would do, step by step. Exit 0: nothing; 2: something.
+    """Show what apply would do, step by step. Exit 0: nothing; 2: something, or not ready.
 
+    Not ready is what no step mends: what failed or waits for you, and deletions that are held.
     Without -f: all that is followed. Observes and never acts; needs no daemon.
     """
     outputs.checked(output, outputs.TABLE_OR_JSON)
-    with _as_paths(file or ()) as paths:
-        steps = _planned(paths, prune=prune)
-    _show_steps(steps, output)
-    return Exit.DIFFERS if steps else Exit.OK
+    answer = _planned(file or (), prune=prune)
+    _show_steps(answer, output)
+    return int(answer.get("code", Exit.OK))
 
 
 def delete(
@@ -68,6 +66,8 @@ def delete(
     KIND/NAME goes if p42 keeps its manifest; what a file of yours declares goes with that file.
     """
     outputs.checked(output, outputs.TABLE_OR_JSON)
+    if applying.STDIN in (file or ()):
+        raise params.Usage("delete takes no standard input: name KIND/NAME instead of -f -")
     if bool(refs) == bool(file):
         raise params.Usage("delete takes either KIND/NAME... or -f PATH")
     payload: dict[str, Any] = {"wait": not no_wait, "timeout": params.duration(timeout)}
@@ -78,40 +78,43 @@ def delete(
     return applying.followed("delete", payload, output)
 
 
-def _planned(paths: Sequence[str], *, prune: bool) -> list[dict[str, Any]]:
-    """The steps as in CONTRACT, from the daemon if one runs, else worked out here."""
+def _planned(named: Sequence[str], *, prune: bool) -> dict[str, Any]:
+    """The answer of CONTRACT, from the daemon if one runs, else worked out here."""
+    paths = applying.paths_of(named)
+    stdin = piped.read() if applying.STDIN in named else None
     if link.is_up(home()):
-        answer = link.ask(home(), "diff", {"paths": list(paths), "prune": prune})
-    else:
-        from p42.daemon import offline_plan
+        payload = {"paths": paths, "prune": prune}
+        return link.ask(home(), "diff", payload if stdin is None else {**payload, "stdin": stdin})
+    from p42.daemon import offline_plan
 
-        answer = offline_plan(Path(home()), paths, prune=prune)
-    steps: list[dict[str, Any]] = answer["steps"]
-    return steps
+    return dict(offline_plan(Path(home()), paths, stdin=stdin, prune=prune))
 
 
-def _show_steps(steps: list[dict[str, Any]], output: str) -> None:
+def _show_steps(answer: dict[str, Any], output: str) -> None:
     if output == "json":
-        outputs.print_json({"steps": steps})
+        if "broken" in answer:
+            answer["broken"] = [outputs.diagnostic(found) for found in answer["broken"]]
+        outputs.print_json({key: value for key, value in answer.items() if key != "code"})
         return
     last = ""
-    for step in steps:
+    for step in answer["steps"]:
         name = f"{step['kind'].lower()}/{step['name']}"
         if name != last:
             print(name)
         print(f"  {step['step']}: {terminal.lines(step['detail'])}")
         last = name
-    if not steps:
-        terminal.notice("no difference")
+    undone = list(_undone(answer))
+    for line in undone if undone or answer["steps"] else ["no difference"]:
+        terminal.notice(line)
 
 
-@contextmanager
-def _as_paths(named: Sequence[str]) -> Iterator[list[str]]:
-    """Absolute paths; standard input as a file that is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="p42-") as directory:
-        paths = applying.paths_of(named)
-        if applying.STDIN in named:
-            kept = Path(directory) / "stdin.yaml"
-            kept.write_text(piped.read(), encoding="utf-8")
-            paths.append(str(kept))
-        yield paths
+def _undone(answer: dict[str, Any]) -> Iterator[str]:
+    """What no step makes true, in lines for a person."""
+    for found in answer.get("broken", ()):
+        yield Diagnostic(**found).as_text()
+    for item in answer.get("notReady", ()):
+        message = f": {terminal.plain(item['message'])}" if item["message"] else ""
+        yield f"{item['kind'].lower()}/{item['name']} is not ready: {item['reason']}{message}"
+    if held := answer.get("held"):
+        names = ", ".join(each.lower() for each in held)
+        yield f"held deletions, done with --prune only: {names}"

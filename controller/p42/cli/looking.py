@@ -46,8 +46,13 @@ def describe(
     refs: Annotated[list[str], typer.Argument(metavar="KIND/NAME...", show_default=False)],
     output: Objects = "table",
 ) -> int:
-    """Everything about a resource: where it is declared, how it is and why, what happened."""
+    """Everything about a resource: where it is declared, how it is and why, what happened.
+
+    KIND NAME... works as well.
+    """
     outputs.checked(output, outputs.OBJECTS)
+    if len(refs) > 1 and not any("/" in word for word in refs):
+        refs = [f"{refs[0]}/{name}" for name in refs[1:]]
     answers = [link.ask(home(), "describe", {"ref": params.ref(ref)}) for ref in refs]
     if output == "table":
         print("\n\n".join(map(describing.text, answers)))

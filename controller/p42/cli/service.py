@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from p42.cli import units
+from p42.cli import running, units
 from p42.cli.home import home
 from p42.client import link
 from p42.model.errors import Exit, P42Error
@@ -27,16 +27,30 @@ def install(
     if show:
         print("\n".join(unit.files().values()), end="")
         return Exit.OK
+    unit.must_be_possible()  # before a daemon that runs is stopped for it
+    was_there = unit.path.exists()
     is_new = unit.write()
-    if not unit.is_running() and link.is_up(home()):
-        from p42.cli import running
-
+    was_up = not unit.is_running() and link.is_up(home())
+    if was_up:
         running.stop()  # else the unit's daemon would find the home taken
-    unit.enable(is_new=is_new)
+    try:
+        unit.enable(is_new=is_new)
+    except P42Error:
+        _take_back(unit, files=not was_there, daemon=was_up)
+        raise
     print(f"{unit.path} {'written' if is_new else 'is there'}; p42 runs, and starts at login")
     if sys.platform.startswith("linux"):
         print("To have it run while you are logged out as well: loginctl enable-linger")
     return Exit.OK
+
+
+def _take_back(unit: units.Unit, *, files: bool, daemon: bool) -> None:
+    """All as it was before an install that failed."""
+    if files:
+        unit.remove()
+        unit.forget()
+    if daemon:
+        running.start()
 
 
 @app.command()

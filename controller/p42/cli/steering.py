@@ -69,7 +69,8 @@ def _told(answer: dict[str, Any], word: str) -> int:
 def _tell(item: dict[str, Any], condition: str) -> None:
     name = f"{item['kind'].lower()}/{item['name']}"
     if item["met"]:
-        print(f"{name} {'ready' if condition.casefold() == 'ready' else 'condition met'}")
+        is_ready = condition.casefold().removeprefix("condition=") == "ready"
+        print(f"{name} {'ready' if is_ready else 'condition met'}")
     elif not item["declared"]:
         terminal.notice(f"{name} is not declared")
     else:

@@ -40,6 +40,10 @@ class Unit:
         for path in self.files():
             path.unlink(missing_ok=True)
 
+    def must_be_possible(self) -> None:
+        """P42Error where no user manager can be asked: in a container, over a bare ssh."""
+        _must_answer("systemctl", "--user", "show-environment")
+
     def is_running(self) -> bool:
         """Whether the daemon that runs is this unit's."""
         return _call("systemctl", "--user", "is-active", "--quiet", NAME).returncode == 0
@@ -63,6 +67,10 @@ class Unit:
 @dataclass(frozen=True, slots=True)
 class Agent(Unit):
     """A launchd agent (macOS)."""
+
+    def must_be_possible(self) -> None:
+        """P42Error where nobody is logged in at the screen: there is no domain then."""
+        _must_answer("launchctl", "print", _domain())
 
     def is_running(self) -> bool:
         """Whether launchd runs it."""
@@ -188,6 +196,16 @@ def _must(*argv: str) -> None:
     if done.returncode:
         said = done.stderr.strip() or f"exit code {done.returncode}"
         raise P42Error(f"`{' '.join(argv)}` failed: {said}")
+
+
+def _must_answer(*argv: str) -> None:
+    try:
+        _must(*argv)
+    except P42Error as error:
+        raise P42Error(
+            f"nothing here starts programs at login, and nothing was changed: {error}\n"
+            "  p42 start runs it until the machine stops."
+        ) from None
 
 
 def _call(*argv: str) -> subprocess.CompletedProcess[str]:

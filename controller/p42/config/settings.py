@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from p42.config.keys import KEYS, NAMED, Key
+from p42.config.read import duration, duration_or_never
 from p42.config.toml import Document, leaves, read_toml
 from p42.model.diagnostic import Diagnostic
 from p42.model.errors import InvalidInput
+from p42.model.quantity import duration as written
 
 FALLBACK_PORT = 4242  # where clients of the original look when 42 is refused
 MASK = "***"
@@ -30,7 +32,7 @@ class Origin(NamedTuple):
 
 
 class Item(NamedTuple):
-    """One line of `p42 config`; secrets are masked, durations are seconds."""
+    """One line of `p42 config`; secrets are masked, durations written as `10m`."""
 
     key: str
     value: Any
@@ -109,6 +111,8 @@ class Settings:
             value = _PASSWORD.sub(f"//{MASK}@", value)
         elif isinstance(value, tuple):
             value = list(value)
+        elif key.read in (duration, duration_or_never) and value is not None:
+            value = written(value)
         return Item(name, value, source, where)
 
 

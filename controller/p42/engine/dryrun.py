@@ -8,19 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from p42.engine.converge import Thing, look
+from p42.engine.converge import Found, Thing, look
 from p42.engine.desk import Desk
 from p42.engine.needs import Needs
+from p42.engine.outcome import status_of
 from p42.engine.records import deletion_of
-from p42.engine.view import Planned
+from p42.engine.view import Forecast, Planned, Unready
 from p42.engine.wish import State, Wish
 from p42.model.errors import Blocked, Retry
 from p42.model.kind import Published
 from p42.model.plan import Outcome, name_of
 from p42.model.refs import Ref
 from p42.model.resource import Annotation
+from p42.model.status import Status
 
 ROUNDS = 10  # steps, work, steps on its result ...; the laws end far below
+
+PAUSED = Status("Unknown", "Paused")
 
 ANY_WORK = Outcome(work="", ok=True, detail="dry run")  # "" = whatever is in flight
 
@@ -31,8 +35,9 @@ class DryRun:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._needs = Needs()
+        self._unready: dict[Ref, Status] = {}
 
-    async def steps(self, chosen: Collection[Ref]) -> tuple[Planned, ...]:
+    async def forecast(self, chosen: Collection[Ref]) -> Forecast:
         """Steps for `chosen`: users go before what they use, then come up after it."""
         wishes = self._desk.catalog.wishes
         up = self._learn_needs(ref for ref in chosen if ref in wishes)
@@ -43,7 +48,8 @@ class DryRun:
         for ref in _in_order(sorted(up), self._needs):
             steps = await self._up(wishes[ref])
             planned += steps if ref in chosen else []
-        return tuple(planned)
+        unready = (Unready(r, self._unready[r]) for r in sorted(self._unready) if r in chosen)
+        return Forecast(tuple(planned), tuple(unready))
 
     def _learn_needs(self, refs: Iterable[Ref]) -> set[Ref]:
         """`refs` that shall be there, and all that they need."""
@@ -65,15 +71,18 @@ class DryRun:
         desk, ref = self._desk, wish.resource.ref
         published = self._needs.published(ref)
         if published is None:
+            self._tell(ref, self._waits(wish))
             return []
         want = desk.specs.want(wish.resource, published)
         kind = desk.kinds[ref.kind]
         try:
             found = await look(Thing(ref, kind, desk.drivers[ref.kind], want), desk.clock.now)
-        except (Retry, Blocked):
+        except (Retry, Blocked) as error:
+            self._tell(ref, status_of(error, ref))
             return []  # an apply would get no further either, and says why
         seen, plan, steps = found.seen, found.plan, list[Planned]()
-        if self._only_watched(wish):
+        if hold := self._hold(wish, found):
+            self._tell(ref, hold)
             if plan.status.ready == "True":
                 self._needs.publish(ref, Published(kind.publish(want, seen)))
             return []
@@ -86,6 +95,8 @@ class DryRun:
             if not plan.steps:
                 seen = kind.finish(seen, ANY_WORK)
             plan = kind.plan(want, seen, desk.clock.now())
+        # Work alone is no step of an apply: until it ends, it stands as it is now.
+        self._tell(ref, plan.status if steps else found.plan.status)
         if plan.status.ready == "True":
             self._needs.publish(ref, Published(kind.publish(want, seen)))
         return steps
@@ -93,23 +104,44 @@ class DryRun:
     async def _down(self, wish: Wish) -> list[Planned]:
         desk, ref = self._desk, wish.resource.ref
         entry = desk.records.get(ref)
-        if entry is None or entry.paused or deletion_of(wish.resource) == "retain":
+        if entry is None or deletion_of(wish.resource) == "retain":
+            return []
+        if entry.paused:
+            self._tell(ref, PAUSED)
             return []
         kind = desk.kinds.get(ref.kind)
         if kind is None:
             return []
         try:
             found = await look(Thing(ref, kind, desk.drivers[ref.kind], None), desk.clock.now)
-        except (Retry, Blocked):
+        except (Retry, Blocked) as error:
+            self._tell(ref, status_of(error, ref))
             return []
         return [Planned(ref, name_of(step), step.detail) for step in found.plan.steps]
 
-    def _only_watched(self, wish: Wish) -> bool:
+    def _hold(self, wish: Wish, found: Found) -> Status | None:
+        """The status of what is watched and not changed; None = it may be changed."""
         records, resource = self._desk.records, wish.resource
+        if records.paused(wish):
+            return PAUSED
         entry = records.get(resource.ref)
         warns = resource.annotations.get(Annotation.HEAL) == "warn"
-        told = warns and entry is not None and entry.reached == resource.digest
-        return records.paused(wish) or told
+        if not (warns and entry is not None and entry.reached == resource.digest):
+            return None
+        if not found.plan.steps:
+            return found.plan.status
+        step = found.plan.steps[0]
+        return Status("False", "Drifted", message=f"needs {name_of(step)}: {step.detail}")
+
+    def _waits(self, wish: Wish) -> Status:
+        if self._desk.records.paused(wish):
+            return PAUSED
+        unmet = ", ".join(map(str, self._needs.unmet(wish.resource.ref)))
+        return Status("False", "Waiting", message=f"needs {unmet}")
+
+    def _tell(self, ref: Ref, status: Status) -> None:
+        if status.ready != "True":
+            self._unready[ref] = status
 
 
 def _in_order(refs: Collection[Ref], needs: Needs) -> Iterator[Ref]:

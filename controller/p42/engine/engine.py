@@ -26,13 +26,14 @@ from p42.engine.requests import Requests
 from p42.engine.rows import row_of, view_of
 from p42.engine.specs import Specs
 from p42.engine.triggers import Triggers
-from p42.engine.view import Applied, Planned, Row, View
+from p42.engine.view import Applied, Forecast, Row, View
 from p42.engine.wish import State, Wish
 from p42.engine.workers import WORKERS, work
 from p42.model.declared import Rules, Sources, Statuses
 from p42.model.errors import InvalidInput
 from p42.model.kind import AnyKind
 from p42.model.ledger import Ledger
+from p42.model.look import FileLook
 from p42.model.ports import World
 from p42.model.refs import Ref
 
@@ -112,12 +113,15 @@ class Engine:
         """
         return await self._requests.release(ref)
 
-    async def plan(self, paths: Sequence[str], *, prune: bool = False) -> tuple[Planned, ...]:
-        """`diff`: the steps that `follow` would lead to; () paths = all that is followed.
+    async def plan(
+        self, paths: Sequence[str], *, prune: bool = False, instead: Sequence[FileLook] = ()
+    ) -> Forecast:
+        """`diff`: what `follow` would lead to; () paths = all that is followed.
 
+        `instead`: files as they are not yet, each in the place of what stands at its path.
         Observes, never acts, follows nothing; needs no `run`.
         """
-        return await self._requests.plan(paths, prune=prune)
+        return await self._requests.plan(paths, prune=prune, instead=instead)
 
     def view(self) -> View:
         """Everything at this moment."""

@@ -16,11 +16,11 @@ from p42.engine.paths import lies_in
 from p42.engine.quarrel import Cross
 from p42.engine.specs import Specs
 from p42.engine.told import Told
-from p42.engine.view import Applied, Planned
+from p42.engine.view import Applied, Forecast
 from p42.engine.wish import State
 from p42.model.diagnostic import Diagnostic, has_errors
 from p42.model.errors import InvalidInput
-from p42.model.look import SourceLook
+from p42.model.look import FileLook, SourceLook
 from p42.model.refs import Ref
 
 PATIENCE = 2 * EMPTY_GRACE  # s for absences to be proven, so that `apply` can say "pruned"
@@ -81,13 +81,15 @@ class Requests:
         desk.wish_changed(desk.catalog.release(ref))
         return self._deleted([ref])
 
-    async def plan(self, paths: Sequence[str], *, prune: bool) -> tuple[Planned, ...]:
-        """`diff`: the steps that `follow(paths)` would lead to. Follows and changes nothing."""
+    async def plan(
+        self, paths: Sequence[str], *, prune: bool, instead: Sequence[FileLook]
+    ) -> Forecast:
+        """`diff`: what `follow(paths)` would lead to. Follows and changes nothing."""
         desk = self._desk
         async with self._feed.alone():
             wanted = list(dict.fromkeys(map(normpath, paths))) or list(desk.catalog.sources)
             new = self._outermost(wanted)
-            catalog = await self._scratch(new)
+            catalog = await self._scratch(new, instead)
             self._refuse(new, catalog)
         if prune:
             catalog.prune(catalog.sources)
@@ -97,7 +99,10 @@ class Requests:
             for ref, wish in catalog.wishes.items()
             if any(lies_in(wish.resource.place.file, path) for path in wanted)
         }
-        return await DryRun(replace(desk, catalog=catalog, specs=self._specs)).steps(chosen)
+        told = await DryRun(replace(desk, catalog=catalog, specs=self._specs)).forecast(chosen)
+        held = (ref for ref in sorted(chosen) if catalog.wishes[ref].state is State.HELD)
+        broken = (f for f in catalog.broken if any(lies_in(f.file, path) for path in wanted))
+        return replace(told, held=tuple(held), broken=tuple(broken))
 
     def _outermost(self, paths: Sequence[str]) -> list[str]:
         """Those of `paths` that are not followed yet, without those inside another of them."""
@@ -107,13 +112,14 @@ class Requests:
     async def _check(self, new: Sequence[str]) -> None:
         self._refuse(new, await self._scratch(new))
 
-    async def _scratch(self, new: Sequence[str]) -> Catalog:
+    async def _scratch(self, new: Sequence[str], instead: Sequence[FileLook] = ()) -> Catalog:
         """The catalog as it would be with `new` followed and all absences proven."""
         desk = self._desk
         sources = [s for s in desk.catalog.sources if not any(lies_in(s, n) for n in new)]
         catalog = Catalog(cross=self._cross, keep_all=desk.catalog.keep_all)
         catalog.restore(desk.records.all(), [*sources, *new])
-        looks: list[SourceLook] = [await self._feed.look(source) for source in catalog.sources]
+        seen = [await self._feed.look(source) for source in catalog.sources]
+        looks = [_instead(look, instead) for look in seen]
         for look in looks:
             if look.gone and look.source in new:
                 raise InvalidInput(f"{look.source}: {look.gone}")
@@ -168,6 +174,15 @@ class Requests:
         gone = [ref for ref in sorted(refs) if wishes[ref].state is State.GONE]
         self._told.forget(gone)
         return Applied(dict.fromkeys(gone, "deleted"))
+
+
+def _instead(look: SourceLook, files: Sequence[FileLook]) -> SourceLook:
+    """`look` with those of `files` that lie in its source, as if they stood there."""
+    own = {file.path: file for file in files if lies_in(file.path, look.source)}
+    if not own:
+        return look
+    others = (file for file in look.files if file.path not in own)
+    return SourceLook(look.source, (*others, *own.values()))
 
 
 def _no_source(path: str, source: str | None) -> str:

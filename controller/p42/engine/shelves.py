@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from p42.engine.paths import lies_in
@@ -21,6 +21,9 @@ class Shelves:
     def __init__(self) -> None:
         self._shelves: dict[str, Shelf] = {}
         self._spots: dict[Ref, dict[Spot, Document]] = {}
+        self._naming: dict[
+            str, dict[str, None]
+        ] = {}  # base name of a file -> manifests that name it
 
     def __iter__(self) -> Iterator[Shelf]:
         return iter(self._shelves.values())
@@ -49,17 +52,7 @@ class Shelves:
 
     def naming(self, path: str) -> tuple[str, ...]:
         """Manifests with a document that names a file called like `path` (a sourceFile)."""
-        base = path.rpartition("/")[2]
-        return tuple(
-            shelf.path
-            for shelf in self
-            if any(
-                name.rpartition("/")[2] == base
-                for doc in shelf.shown
-                if isinstance(doc, Resource)
-                for name in doc.files
-            )
-        )
+        return tuple(self._naming.get(path.rpartition("/")[2], ()))
 
     @property
     def broken(self) -> set[Diagnostic]:
@@ -119,6 +112,12 @@ class Shelves:
     def _index(self, shelf: Shelf, before: tuple[Document, ...]) -> set[Ref]:
         """Move the index from what the shelf showed before to what it shows now."""
         touched: set[Ref] = set()
+        for name in _named_by(before):
+            self._naming[name].pop(shelf.path, None)
+            if not self._naming[name]:
+                del self._naming[name]
+        for name in _named_by(shelf.shown):
+            self._naming.setdefault(name, {})[shelf.path] = None
         for at, doc in enumerate(before):
             if doc.ref is not None:
                 self._spots[doc.ref].pop((shelf.path, at))
@@ -131,3 +130,9 @@ class Shelves:
             if not self._spots[ref]:
                 del self._spots[ref]
         return touched
+
+
+def _named_by(documents: Iterable[Document]) -> set[str]:
+    """Base names of the files that `documents` name."""
+    good = (doc for doc in documents if isinstance(doc, Resource))
+    return {name.rpartition("/")[2] for doc in good for name in doc.files}

@@ -26,6 +26,24 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
+class Unready:
+    """What an apply would leave not ready: no step mends it, or it waits for work or the user."""
+
+    ref: Ref
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What an apply would do, and what it would leave undone."""
+
+    steps: tuple[Planned, ...] = ()
+    unready: tuple[Unready, ...] = ()  # as it stands, or as the steps would leave it
+    held: tuple[Ref, ...] = ()  # deletions that wait for --prune
+    broken: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One resource as it stands. `resource` is the one being reconciled (the last good one)."""
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from p42.manifest import disk, git, prescan
 from p42.manifest.attached import NOTHING
@@ -21,16 +20,11 @@ from p42.manifest.disk import Signature, signature_at, signature_of
 from p42.manifest.engines import EngineName
 from p42.manifest.finding import Finding, diagnose
 from p42.manifest.kindbook import KindBook
+from p42.manifest.known import Known, Seen
 from p42.manifest.reading import NOT_UTF8, Origin, Reading, encodable, whole
 from p42.manifest.watch import Watch
 from p42.model.look import Broken, FileLook, SourceLook
 from p42.model.resource import Place
-
-
-class _Known(NamedTuple):
-    look: FileLook
-    signature: Signature | None  # None: to be read again whatever stat says
-    attached: Mapping[str, Signature | None]
 
 
 class Reader:
@@ -40,14 +34,14 @@ class Reader:
         self.book = book
         self._reading = Reading(book, Checker(engine))
         self._walker = Walker()
-        self._known: dict[tuple[str, str], _Known] = {}  # by source and path
+        self._known = Known()
         self._directories: dict[str, list[str]] = {}  # by source: what its last walk entered
 
     def look(self, source: str) -> SourceLook:
         """Walk the whole source. `source` is an absolute path of a file or directory."""
         if not os.path.isdir(source):
             look = self.look_file(source, source)
-            self._forget_others(source, {source})
+            self._known.keep(source, {source})
             gone = look.state in ("missing", "unreadable")
             return SourceLook(source, () if gone else (look,), _reason(look) if gone else "")
         try:
@@ -56,14 +50,14 @@ class Reader:
             return SourceLook(source, (), disk.why(error))
         self._directories[source] = walk.directories
         looks = [self._looked(path, source, signature_of(found)) for path, found in walk.files]
-        self._forget_others(source, {look.path for look in looks})
+        self._known.keep(source, {look.path for look in looks})
         shown = [look for look in looks if look.state not in ("foreign", "missing")]
         return SourceLook(source, (*shown, *(_problem(problem) for problem in walk.problems)))
 
     def look_file(self, path: str, source: str) -> FileLook:
         """Read one file of `source` again. Foreign if `source` would not have entered it."""
         if not self._walker.would_enter(source, path):
-            self._known.pop((source, path), None)
+            self._known.drop(source, path)
             return FileLook(path, "foreign")
         return self._looked(path, source, signature_at(path))
 
@@ -71,7 +65,8 @@ class Reader:
         """At start: (path, source) of files that held manifests when the ledger was written."""
         for path, source in files:
             before = FileLook(path, "read")
-            self._known.setdefault((source, path), _Known(before, None, {}))
+            if self._known.get(source, path) is None:
+                self._known.put(source, path, Seen(before, None, {}))
 
     def explained(self, source: str, files: Sequence[str]) -> frozenset[str]:
         """Those of the missing `files` whose absence git explains."""
@@ -86,23 +81,23 @@ class Reader:
         await Watch(self._watched, self._meant).run(sources, wake)
 
     def _looked(self, path: str, source: str, signature: Signature | None) -> FileLook:
-        known = self._known.get((source, path))
+        known = self._known.get(source, path)
         if known is None or signature is None or known.signature != signature:
             return self._read(path, source, known)
         if all(signature_at(name) == was for name, was in known.attached.items()):
             return known.look
         return self._read(path, source, known)
 
-    def _read(self, path: str, source: str, known: _Known | None) -> FileLook:
+    def _read(self, path: str, source: str, known: Seen | None) -> FileLook:
         was_ours = known is not None and known.look.state in ("read", "busy", "unreadable")
         read = disk.read(path, limit=prescan.SIZE_LIMIT)
         named = path == source
         if read.state == "missing":
-            self._known.pop((source, path), None)
+            self._known.drop(source, path)
             return FileLook(path, "missing")
         if read.state in ("busy", "unreadable"):
             kept = known.look if was_ours and known is not None else FileLook(path, "foreign")
-            self._known[source, path] = _Known(kept, None, {})
+            self._known.put(source, path, Seen(kept, None, {}))
             if read.state == "busy":
                 return FileLook(path, "busy")
             return _unreadable(path, "unreadable", f"cannot be read: {read.why}")
@@ -140,36 +135,26 @@ class Reader:
         read: disk.Reading,
         attached: Mapping[str, Signature | None],
     ) -> FileLook:
-        key = (source, look.path)
-        old = self._known.get(key)
+        old = self._known.get(source, look.path)
         if old is not None and old.look == look:
             look = old.look  # the same object, so that nobody compares it again
-        self._known[key] = _Known(look, None if read.fresh else read.signature, attached)
+        signature = None if read.fresh else read.signature
+        self._known.put(source, look.path, Seen(look, signature, attached))
         return look
-
-    def _forget_others(self, source: str, kept: set[str]) -> None:
-        gone = [key for key in self._known if key[0] == source and key[1] not in kept]
-        for key in gone:
-            del self._known[key]
 
     def _watched(self, source: str) -> frozenset[str]:
         """The directories whose entries matter to `source`."""
-        attached = {
-            os.path.dirname(name)
-            for (other, _), known in list(self._known.items())
-            if other == source
-            for name in known.attached
-        }
+        attached = {os.path.dirname(name) for name in self._known.named(source)}
         if not os.path.isdir(source):
             return frozenset({os.path.dirname(source), *attached})
         return frozenset({source, *self._directories.get(source, ()), *attached})
 
     def _meant(self, path: str, sources: Sequence[str]) -> frozenset[str]:
         """The manifests that a change of `path` is about; none for other people's files."""
-        users = {key[1] for key, known in list(self._known.items()) if path in known.attached}
+        users = self._known.users(path)
         if any(path == source or self._is_candidate(path, source) for source in sources):
-            users.add(path)
-        return frozenset(users)
+            return users | {path}
+        return users
 
     def _is_candidate(self, path: str, source: str) -> bool:
         if not path.startswith(source.rstrip("/") + "/"):

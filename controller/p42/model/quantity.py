@@ -21,6 +21,16 @@ def seconds(text: str) -> float:
     return float(match[1]) * _SECONDS[match[2]]
 
 
+def duration(spent: float) -> str:
+    """300.0 to `5m`: one number and the largest unit that needs no fraction, as one writes it."""
+    milliseconds = round(spent * 1000)
+    for unit, worth in reversed(_SECONDS.items()):
+        count, rest = divmod(milliseconds, round(worth * 1000))
+        if count and not rest:
+            return f"{count}{unit}"
+    return "0s"
+
+
 def size(text: str) -> int:
     """`64KiB` to 65536 bytes. ValueError with the accepted forms if it is none."""
     match = _SIZE.match(text)

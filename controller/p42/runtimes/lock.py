@@ -44,7 +44,7 @@ class HomeLock:
             text = f"{os.getpid()}\n".encode()
             os.truncate(self._number, 0)
             os.pwrite(self._number, text, 0)
-            self._pid.write_bytes(text)
+            _write_private(self._pid, text)
         except OSError as error:
             self._leave()
             raise fault(error, str(self._lock)) from error
@@ -112,6 +112,13 @@ def _locked(number: int, how: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    """For this user only, whatever the umask; also if a file of an older p42 is there."""
+    with path.open("wb") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(data)
 
 
 def _is_at(path: Path, number: int) -> bool:

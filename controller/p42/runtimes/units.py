@@ -16,6 +16,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ from p42.runtimes.squatters import holder
 
 AWAKE = 5.0  # s for a child to come up; it takes 5 ms, and 100 ms for the first
 ANSWERED = frozenset({"declared", "dropped", "woken"})  # whoever asked for it looks by itself
-BUSY = 0.2  # s; a child of a keeper that was just killed gives its port back within that
+DYING, TRIES = 0.5, 5  # s, looks; the children of a keeper that was killed give their ports back
+BUSY = 1.0  # s between two looks at a port that somebody else has
 SILENT = 2.0  # s until a probe counts as unanswered
 Said = Callable[[Ref, str, str], None]  # (ref, asked, answered)
 
@@ -73,13 +75,20 @@ class KeeperUnits:
     async def declare(self, ref: Ref, declaration: Declaration) -> None:
         """Hold the port; with `always`, return when the child is awake or has failed."""
         name = f"{ref.kind.lower()}-{ref.name}"
-        answer = await self._link.ask(
-            "declare", name=str(ref), port=declaration.port, digest=declaration.wish,
+        ask = partial(
+            self._link.ask, "declare", name=str(ref), port=declaration.port,
+            digest=declaration.wish,
             wish=declaration.wish, always=declaration.always,
             spec={**declaration.spec, "broker": str(self._home / "run" / "p42.sock")},
             env=self._env, cwd="/", limits=dict(declaration.limits),
             log=str(self._home / "logs" / "units" / f"{name}.log"),
         )  # fmt: skip
+        answer = await ask()
+        for _ in range(TRIES):
+            if answer.get("errno") != errno.EADDRINUSE:
+                break
+            await asyncio.sleep(DYING / TRIES)
+            answer = await ask()
         if "unit" not in answer:
             raise await _refused(answer, declaration.port)
         if declaration.always:
@@ -116,7 +125,14 @@ class KeeperUnits:
 
     async def holder(self, port: int) -> str:
         """Who else listens on `port`, for a person; "" = nobody."""
-        return "" if is_free(port) else await asyncio.to_thread(holder, port)
+        for _ in range(TRIES):
+            if is_free(port):
+                return ""
+            who = await asyncio.to_thread(holder, port)
+            if not who.startswith("p42:"):
+                return who
+            await asyncio.sleep(DYING / TRIES)  # a companion whose keeper was killed
+        return who
 
     async def follow(self) -> AsyncIterator[Ref | None]:
         """Refs whose row changed, None = all, until closed."""

@@ -20,6 +20,7 @@ from p42.stores import rows
 from p42.stores.database import Database
 
 SOURCES = "state.sources"
+PRIVATE = 0o600
 _PUT = "INSERT OR REPLACE INTO ledger (kind, name, body, seal) VALUES (?, ?, ?, ?)"
 _ERASE = "DELETE FROM ledger WHERE kind = ? AND name = ?"
 _FOLLOW = """INSERT OR IGNORE INTO sources (path, seal, position)
@@ -140,6 +141,7 @@ def _replace(path: Path, data: bytes) -> None:
     unfinished = path.with_name(path.name + ".part")
     try:
         with unfinished.open("wb") as stream:
+            os.fchmod(stream.fileno(), PRIVATE)  # whatever the umask, and what an old one was
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
