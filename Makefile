@@ -10,7 +10,7 @@ HOME ?= $(shell python3 -c 'import pathlib; print(pathlib.Path.home())')
 export HOME
 
 help: ## List these verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Set up .venv (every other verb does it when it is needed)
 	@.ci/setup
@@ -72,6 +72,9 @@ bench-kill: setup ## Kill daemon, keeper and children at random, 1,000 rounds
 bench-ci: setup ## Measure project CIs, beside supervisord
 	$(BIN)/pip install --quiet -e '.[bench]'
 	$(BIN)/python -m tests.bench.projects
+
+bench-overflow: setup ## Create 20,000 manifests while the daemon stands still; all must be seen
+	P42_TEST_FILES=20000 $(BIN)/pytest -s tests/e2e/robust/test_overflow.py
 
 clean: ## Remove what can be made again: .venv and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .bench

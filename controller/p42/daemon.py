@@ -171,7 +171,7 @@ class _Rooms:
         world, standing = self.for_verbs(stop), Standing(self.link, self.processes)
         async with (
             _running(self.journal.run(), last=self.journal.flush),
-            _running(self.statuses.run(), last=self.statuses.flush),
+            _running(self.statuses.run(), last=self._last_statuses),
             _running(self.messages.run(), last=self.messages.flush),
             self._keeper(stop),
             self.works,
@@ -199,6 +199,10 @@ class _Rooms:
             yield
             if not stop.keeps_children:
                 await self.link.end()
+
+    async def _last_statuses(self) -> None:
+        await self.statuses.flush()
+        await self.engine.close()
 
     async def _follow_own(self) -> None:
         """What the CLI and agents declare. Before any door opens: `apply` may add to it at once."""

@@ -48,8 +48,12 @@ def repairs(home: Home, paths: list[Path], *, runs: int) -> Figure:
     return Figure(f"tampered or deleted command restored, {len(paths)} declared", tuple(samples))
 
 
-def idle(home: Home, *, seconds: float) -> tuple[float, float]:
-    """CPU share of one core (0..1) and resident MiB of the daemon while nothing happens."""
+def idle(home: Home, *, seconds: float, after: float = 0.0) -> tuple[float, float]:
+    """CPU share of one core (0..1) and resident MiB of the daemon while nothing happens.
+
+    Measured for `seconds`, beginning in `after` seconds.
+    """
+    time.sleep(after)
     process = psutil.Process(home.pid)
     before = process.cpu_times()
     start = time.perf_counter()

@@ -81,7 +81,13 @@ class Written:
         self.puts = 0
         self.around: Callable[[], None] = lambda: None
 
-    def put(self, resource: Resource, body: Mapping[str, Any] | None) -> None:
+    def put(
+        self,
+        resource: Resource,
+        body: Mapping[str, Any] | None,
+        *,
+        then: Callable[[], None] | None = None,
+    ) -> None:
         self.around()
         self.puts += 1
         if body is None:
@@ -89,6 +95,8 @@ class Written:
         else:
             self.bodies[resource.ref] = body
         self.around()
+        if then is not None:
+            then()
 
 
 class Notes:

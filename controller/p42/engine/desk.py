@@ -60,10 +60,15 @@ class Desk:
             if ref in self.catalog.wishes:
                 self.queue.add(ref, priority)
 
+    @property
+    def names(self) -> frozenset[Ref]:
+        """All that is wished for, and what is about to be forgotten."""
+        return self.records.leaving | self.catalog.wishes.keys()
+
     def busy(self, ref: Ref) -> bool:
         """Whether `ref` is still on its way: queued, undecided, or for time to mend."""
         if ref not in self.catalog.wishes:
-            return False
+            return ref in self.records.leaving
         on_its_way = self.queue.holds(ref) or self.board.get(ref).mend is Mend.TIME
         return on_its_way or self.catalog.undecided(ref)
 

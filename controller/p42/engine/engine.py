@@ -11,6 +11,7 @@ cancelled. What a cancelled run leaves behind is what a crash leaves: whole step
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from random import Random
 
@@ -30,7 +31,7 @@ from p42.engine.view import Applied, Forecast, Row, View
 from p42.engine.wish import State, Wish
 from p42.engine.workers import WORKERS, work
 from p42.model.declared import Rules, Sources, Statuses
-from p42.model.errors import InvalidInput
+from p42.model.errors import InvalidInput, P42Error
 from p42.model.kind import AnyKind
 from p42.model.ledger import Ledger
 from p42.model.look import FileLook
@@ -93,6 +94,12 @@ class Engine:
         finally:
             self._desk.queue.close()
 
+    async def close(self) -> None:
+        """After `run`, and after the last status was written: forget what only waited for that."""
+        for ref in sorted(self._desk.records.leaving):
+            with contextlib.suppress(P42Error):  # the next start takes it down once more
+                await self._desk.records.forget(ref)
+
     async def follow(self, paths: Sequence[str], *, prune: bool = False) -> Applied:
         """`apply`: from now on what stands in `paths` (absolute) is wished for.
 
@@ -139,7 +146,7 @@ class Engine:
         """Until none of `refs` (None = all, whatever they will be) is on its way any more."""
         await self._feed.surveyed.wait()  # before that, nobody knows what there is
         await self._desk.board.wait(
-            lambda: self._desk.catalog.wishes if refs is None else refs, self._desk.busy
+            lambda: self._desk.names if refs is None else refs, self._desk.busy
         )
 
     def nudge(self, ref: Ref) -> None:

@@ -68,10 +68,15 @@ class Herald:
             self._wake_users(ref)
 
     def unwrite(self, resource: Resource) -> None:
-        """Take our status out of the file. Before the ledger forgets it: a crash in between must
-        not leave the block behind."""
-        self._handed.pop(resource.ref, None)
-        self._desk.statuses.put(resource, None)
+        """Take our status out of the file; then the name is handed out once more, to be erased."""
+        ref = resource.ref
+        self._handed.pop(ref, None)
+
+        def unwritten() -> None:
+            self._desk.records.unwritten(ref)
+            self._desk.queue.add(ref, Priority.RESYNC)
+
+        self._desk.statuses.put(resource, None, then=unwritten)
 
     def bury(self, ref: Ref) -> None:
         """It has been taken down."""

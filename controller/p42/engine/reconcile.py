@@ -30,6 +30,8 @@ from p42.model.refs import Ref
 from p42.model.resource import Annotation
 from p42.model.status import Status, in_progress
 
+FORGET_AGAIN = 5.0  # s; the disk was full, nobody waits for it
+
 
 class Reconciler:
     """Called with one name at a time by each worker, never twice at once with the same."""
@@ -47,6 +49,7 @@ class Reconciler:
         desk = self._desk
         wish = desk.catalog.wishes.get(ref)
         if wish is None:
+            await self._forget(ref)
             return
         if desk.catalog.undecided(ref):
             # Absent on one look, or perhaps half a save: hands off until the second, or what is
@@ -67,6 +70,13 @@ class Reconciler:
                 await self._uphold(wish, priority)
         if result.error is not None:
             self._failed(wish, result.error)
+
+    async def _forget(self, ref: Ref) -> None:
+        """What is left of a name that was taken down: its entry in the ledger."""
+        with caught(f"forgetting {ref}") as result:
+            await self._desk.records.forget(ref)
+        if result.error is not None:
+            self._desk.queue.add_after(ref, FORGET_AGAIN, Priority.RESYNC)
 
     async def _uphold(self, wish: Wish, priority: Priority) -> None:
         desk, resource, ref = self._desk, wish.resource, wish.resource.ref

@@ -24,6 +24,8 @@ class Records:
         self.ledger = ledger
         self._clock = clock
         self._entries = {entry.ref: entry for entry in ledger.entries()}
+        self._buried: set[Ref] = set()  # taken down, still in the ledger: our status stands yet
+        self._leaving: set[Ref] = set()  # of those, the ones whose status is gone as well
 
     def get(self, ref: Ref) -> Entry | None:
         """The entry of `ref`; None = nothing was ever begun."""
@@ -61,6 +63,31 @@ class Records:
             await self.ledger.erase(ref)
             self._entries.pop(ref, None)
 
+    @property
+    def leaving(self) -> frozenset[Ref]:
+        """Names of which nothing is left but the entry in the ledger."""
+        return frozenset(self._leaving)
+
+    def bury(self, ref: Ref) -> None:
+        """Its teardown is complete but for our status in a file of the user's, written later.
+
+        The ledger keeps it until then: after a crash it is taken down once more, status and all.
+        """
+        self._entries.pop(ref, None)
+        self._buried.add(ref)
+
+    def unwritten(self, ref: Ref) -> None:
+        """Our status of it stands nowhere any more. No effect if it came back meanwhile."""
+        if ref in self._buried:
+            self._buried.discard(ref)
+            self._leaving.add(ref)
+
+    async def forget(self, ref: Ref) -> None:
+        """Erase one that is leaving; of any other, no effect."""
+        if ref in self._leaving:
+            await self.ledger.erase(ref)
+            self._leaving.discard(ref)
+
     def paused(self, wish: Wish) -> bool:
         """By `p42 pause`, or by the annotation as long as there is a manifest to take it out of."""
         entry = self.get(wish.resource.ref)
@@ -73,6 +100,9 @@ class Records:
         return entry.created if entry else self._clock.now()
 
     async def _write(self, entry: Entry) -> None:
+        # Before the write is queued: an erasure queued after it would take the new entry along.
+        self._buried.discard(entry.ref)
+        self._leaving.discard(entry.ref)
         await self.ledger.record(entry)
         self._entries[entry.ref] = entry
 

@@ -71,8 +71,12 @@ class Teardown:
         desk, ref = self._desk, wish.resource.ref
         if not self._gone(ref):
             return
-        self._herald.unwrite(wish.resource)
-        await desk.records.erase(ref)
+        if desk.catalog.source_of(wish.resource.place.file) is None:
+            desk.records.bury(ref)  # its document stands, with our status in it
+            self._herald.unwrite(wish.resource)
+        else:
+            self._herald.unwrite(wish.resource)
+            await desk.records.erase(ref)
         if not self._gone(ref):
             return  # it came back while the erasure was written, and is queued for that
         neighbours = desk.needs.users(ref) | set(desk.needs.of(ref))

@@ -53,5 +53,15 @@ class Rules(Protocol):
 class Statuses(Protocol):
     """Where settled status goes: into the file, a sidecar, or nowhere."""
 
-    def put(self, resource: Resource, body: Mapping[str, Any] | None) -> None:
-        """Write `body` soon; the newest wins per document. None = take ours out. Never blocks."""
+    def put(
+        self,
+        resource: Resource,
+        body: Mapping[str, Any] | None,
+        *,
+        then: Callable[[], None] | None = None,
+    ) -> None:
+        """Write `body` soon; the newest wins per document. None = take ours out. Never blocks.
+
+        `then` is called in the loop when `body` stands there, or never will, and nothing of the
+        write is left beside the file; not if a newer one of that name has taken its place.
+        """

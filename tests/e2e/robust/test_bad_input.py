@@ -32,8 +32,7 @@ def named(name: str) -> str:
 
 def bomb(levels: int = 12) -> str:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
-    for level in range(1, levels):
-        lines.append(f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]")
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, levels)]
     return command("bomb") + "  " + "\n  ".join(lines) + "\n"
 
 
@@ -173,7 +172,7 @@ STRANGERS = {
     "package.json": '{"name": "x", "version": "1.0.0", "kind": "module"}',
     "package-lock.json": '{"lockfileVersion": 3, "packages": {}}',
     "compose.yaml": "services: {web: {image: nginx, ports: ['80:80']}}\n",
-    "deploy.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n---\n{{ helm }}\n",
+    "deploy.yaml": "apiVersion: apps/v1\nkind: Deployment\n---\n{{ helm }}\n",
     ".github/workflows/ci.yml": "on: push\njobs: {}\n",
     "mkdocs.yml": "plugins: !!python/name:material.extensions.emoji.twemoji\n",
     "broken.yaml": "a: [\n",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.e2e.robust.box import Box
@@ -11,11 +9,18 @@ from tests.e2e.robust.texts import account, agent, command, integration, joined,
 
 
 @pytest.fixture
-def texts(box: Box) -> dict[str, str]:
+def where() -> str:
+    """How statuses are written; a test may say otherwise."""
+    return "inline"
+
+
+@pytest.fixture
+def texts(box: Box, where: str) -> dict[str, str]:
     """All kinds, applied; what the user wrote, by path."""
     save(box.manifests / "tool.yaml", "# mine\n" + command("tool"))
-    save(box.manifests / "deep" / "kinds.yaml", joined(account("local", default=True),
-         integration("work"), agent("muse", tools=["work"]), project("numa", agentRef="muse")))  # fmt: skip
+    rest = (integration("work"), agent("muse", tools=["work"]), project("numa", agentRef="muse"))
+    save(box.manifests / "deep" / "kinds.yaml", joined(account("local", default=True), *rest))
+    box.env["P42_STATUS_WRITE"] = where
     before = user_files(box)
     box.apply()
     box.settled("local", "muse", "numa", "tool", "work")
@@ -34,6 +39,7 @@ def written(box: Box) -> bool:
     return len(sidecars) == 5 or all("status:" in p.read_text() for p in files)
 
 
+@pytest.mark.parametrize("where", ["inline", "sidecar"])
 def test_delete_f_removes_what_the_source_declared_and_every_trace_of_us(
     box: Box, texts: dict[str, str]
 ) -> None:
@@ -65,9 +71,7 @@ def test_delete_of_a_name_in_a_users_file_says_which_file_to_edit(
     assert "Agent/nobody is not declared" in gone.err
 
 
-def test_delete_of_a_path_inside_a_source_names_the_source(
-    box: Box, texts: dict[str, str]
-) -> None:
+def test_delete_of_a_path_inside_a_source_names_the_source(box: Box, texts: dict[str, str]) -> None:
     said = box("delete", "-f", str(box.manifests / "deep"))
     assert said.code == 3
     assert f"source {box.manifests}" in said.err

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,13 +16,16 @@ from tests.e2e.robust.texts import account, agent, command, integration, joined,
 NEEDS = "  dependencies: [sh]\n"
 
 
-@pytest.fixture
-def tool(box: Box) -> Box:
+@pytest.fixture(scope="module")
+def tool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    """One daemon for all that heals."""
+    box = Box(tmp_path_factory.mktemp("drift"))
     save(box.manifests / "tool.yaml", command("tool", "echo mine", more=NEEDS))
     save(box.manifests / "muse.yaml", agent("muse"))
     box.apply()
     box.settled("tool", "muse")
-    return box
+    yield box
+    box.close()
 
 
 def deleted(path: Path) -> None:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import pytest
@@ -76,7 +75,7 @@ def play(box: Box, phase: Phase, *, at: str = "") -> bool:
     home = str(box.home)
     try:
         box.until(lambda: not daemon.is_alive() or link.is_up(home), "up or dead")
-        ask(box, phase)
+        ask(box, phase, daemon)
         link.ask(home, "stop", {}, timeout=PATIENCE)
         daemon.join(PATIENCE)
     except P42Error:
@@ -89,7 +88,7 @@ def play(box: Box, phase: Phase, *, at: str = "") -> bool:
     return code == 0
 
 
-def ask(box: Box, phase: Phase) -> None:
+def ask(box: Box, phase: Phase, daemon: BaseProcess) -> None:
     payload = {"paths": [str(box.manifests)]}
     try:
         answer = link.ask(str(box.home), phase.verb, payload, timeout=PATIENCE)
@@ -98,8 +97,14 @@ def ask(box: Box, phase: Phase) -> None:
         if "is not followed" not in str(error):  # forgotten before it died: being taken down
             raise
     gone = phase.verb == "delete"
-    box.until(lambda: box.overview()["inSync"] and (not gone or not box.overview()["items"]),
-              "settled")  # fmt: skip
+
+    def settled() -> bool:
+        if not daemon.is_alive():
+            return True
+        now = box.overview()
+        return now["inSync"] and not (gone and now["items"])
+
+    box.until(settled, "settled, or dead")
 
 
 class Stage:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,26 +12,34 @@ import pytest
 from tests.e2e.robust.box import Box
 from tests.e2e.robust.texts import account, agent, command, integration, joined, project, save
 
-PIECE = 0.004  # s between two bytes: quicker than anyone types, slower than the loop looks
+PIECE = 0.002  # s between two bytes: quicker than anyone types, slower than the loop looks
+SHIPPED = Path(__file__).parents[3] / "manifests"
 LETHAL = 'rm -rf "$TMP"/important\necho done'
 
 MANIFESTS = {
     "lethal": command("lethal", *LETHAL.splitlines()),
-    "several": joined(command("first"), agent("muse", temperature=0.8), command("second")),
-    "kinds": joined(account("local", default=True), integration("work"), project("numa")),
+    "several": joined(command("first"), agent("poet", temperature=0.8), command("second")),
+    "kinds": joined(account("spare"), integration("inbox"), project("harbour")),
     "long": command("long", *(f"echo line {number}" for number in range(12))),
-}
-NAMES = ["first", "lethal", "local", "long", "muse", "numa", "second", "work"]
+} | {f"c{number}": command(f"c{number}") for number in range(6)}
 
 
 @pytest.fixture
 def manifests(box: Box) -> Path:
+    """The shipped ones and ours: more than twenty."""
+    shutil.copytree(SHIPPED, box.manifests, dirs_exist_ok=True)
     for name, text in MANIFESTS.items():
         save(box.manifests / f"{name}.yaml", text)
     box.apply()
-    box.settled(*NAMES)
+    box.settled()
     box.first = box.traces()
     return box.manifests
+
+
+def texts(manifests: Path) -> dict[Path, str]:
+    """Every manifest as its author wrote it."""
+    shipped = {manifests / p.relative_to(SHIPPED): p.read_text() for p in SHIPPED.rglob("*.yaml")}
+    return shipped | {manifests / f"{name}.yaml": text for name, text in MANIFESTS.items()}
 
 
 def looked_at(box: Box, mark: str) -> None:
@@ -50,16 +59,18 @@ def test_every_prefix_of_manifests_written_slowly_causes_no_act(
     box: Box, manifests: Path, dead: bool
 ) -> None:
     """All files grow side by side, each prefix closed and open to be read."""
-    longest = max(map(len, MANIFESTS.values()))
+    written = texts(manifests)
+    assert len(written) >= 20
+    longest = max(map(len, written.values()))
     for end in range(longest + 1):
-        for name, text in MANIFESTS.items():
+        for path, text in written.items():
             if end <= len(text):
-                (manifests / f"{name}.yaml").write_text(text[:end])
+                path.write_text(text[:end])
         if dead and end == longest // 3:
             box.restart(dead=True)
         _pause(PIECE)
     looked_at(box, "after")
-    box.settled("mark", *NAMES)
+    box.settled()
     assert restless(box) == set()
     acted = [name for name, step in box.acts() if step in STEPS]
     assert dead or acted.count("first") == 2, acted  # Claim and WriteFile, in the beginning
@@ -105,5 +116,5 @@ def test_an_empty_moment_is_no_deletion(box: Box, manifests: Path) -> None:
     looked_at(box, "empty and restarted")
     for name, text in MANIFESTS.items():
         (manifests / f"{name}.yaml").write_text(text)
-    box.settled("mark", *NAMES)
+    box.settled()
     assert restless(box) == set()

@@ -72,6 +72,10 @@ class KeptFiles:
         )
         return self._pace.often if young else self._pace.seldom
 
+    def has(self, path: str) -> bool:
+        """Whether one that stood at `path` is kept."""
+        return path in self._kept
+
     def close(self) -> None:
         """Drop those that surely nobody has open. The next start sees to the others."""
         chains, self._kept = self._kept, {}

@@ -119,6 +119,10 @@ class Scribe:
         self.directories.tidy()
         return after
 
+    def keeps(self, path: str) -> bool:
+        """Whether a displaced version of that file is still kept."""
+        return self.kept.has(os.path.realpath(path))
+
     def close(self) -> None:
         """The end: drop what is only kept for caution, let go of the directories."""
         self.kept.close()

@@ -56,14 +56,30 @@ class StatusWriter:
         self._tidings: deque[tuple[str, str]] = deque()  # from the thread: late saves
         self._running = False
         self._went: dict[Ref, Went] = {}
+        self._then: dict[Ref, tuple[Wanted, Callable[[], None]]] = {}
+        self._ripe: dict[Ref, tuple[str, Callable[[], None]]] = {}  # by now only kept files wait
         self._woken = asyncio.Event()
         self._turn = asyncio.Lock()  # of `run` and `flush`: the scribe has one desk
         self._next_look: float | None = None  # loop time, at displaced files
 
-    def put(self, resource: Resource, body: Mapping[str, Any] | None) -> None:
-        """Write `body` soon; the newest wins per document. None = take ours out. Never blocks."""
-        now = asyncio.get_running_loop().time()
-        self._agenda.add(Wanted(resource, body), now)
+    def put(
+        self,
+        resource: Resource,
+        body: Mapping[str, Any] | None,
+        *,
+        then: Callable[[], None] | None = None,
+    ) -> None:
+        """Write `body` soon; the newest wins per document. None = take ours out. Never blocks.
+
+        `then` is called in the loop when `body` stands there, or never will, and nothing of the
+        write is left beside the file; not if a newer one of that name has taken its place.
+        """
+        wanted = Wanted(resource, body)
+        self._then.pop(resource.ref, None)
+        self._ripe.pop(resource.ref, None)
+        if then is not None:
+            self._then[resource.ref] = (wanted, then)
+        self._agenda.add(wanted, asyncio.get_running_loop().time())
         self._woken.set()
 
     def where(self, ref: Ref) -> Went | None:
@@ -103,6 +119,7 @@ class StatusWriter:
             await self._look()
             if not self._running:
                 await self._work(self._scribe.close)
+                self._tell_ripe()
 
     async def _until_something_is_due(self) -> None:
         times = [at for at in (self._agenda.next(), self._next_look) if at is not None]
@@ -131,6 +148,7 @@ class StatusWriter:
         after = await self._work(self._scribe.look)
         now = asyncio.get_running_loop().time()
         self._next_look = None if after is None else now + after
+        self._tell_ripe()
 
     async def _work(self, do: Callable[[], Result]) -> Result:
         """In the one thread, after whatever it is at."""
@@ -140,11 +158,21 @@ class StatusWriter:
             self._journal.note(None, "LateSave", f"{path}: {what}", warning=True)
         return result
 
+    def _tell_ripe(self) -> None:
+        for ref, (path, then) in list(self._ripe.items()):
+            if not self._scribe.keeps(path):
+                del self._ripe[ref]
+                then()
+
     def _tell(self, path: str, what: str) -> None:
         self._tidings.append((path, what))
 
     def _note(self, wanted: Wanted, went: Went) -> None:
         ref = wanted.resource.ref
+        meant, then = self._then.get(ref, (None, None))
+        if then is not None and meant is wanted and went.mode != "waiting":
+            del self._then[ref]
+            self._ripe[ref] = (wanted.resource.place.file, then)
         if wanted.body is None and went.mode != "waiting":
             self._went.pop(ref, None)
             return
