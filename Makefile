@@ -29,11 +29,10 @@ stop: setup ## Stop p42
 	@$(P42) stop
 
 test: check ## Run the checks and every test
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m 'not serial'
-	$(BIN)/pytest -m serial || [ $$? -eq 5 ]
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
 fast: setup ## Run the tests that need no daemon
-	$(BIN)/pytest -n $(WORKERS) -x --ignore=tests/e2e --ignore=tests/house -m 'not serial'
+	$(BIN)/pytest -n $(WORKERS) -x --ignore=tests/e2e --ignore=tests/house
 
 check: setup ## Lint, formatting, types, import contracts, stale schemas and docs, lengths
 	$(BIN)/ruff check .
