@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from p42.model.models import Models
 from p42.model.plan import Instant, Outcome
 from p42.model.refs import Ref
 
@@ -286,6 +287,7 @@ class World:
     works: Works = field(default_factory=Absent)
     units: Units = field(default_factory=Absent)
     leases: PortLeases = field(default_factory=Absent)
+    models: Models = field(default_factory=Absent)
     # What verbs that belong to no kind work on; no kind declares it.
     engine: Any = field(default_factory=Absent)
     house: Any = field(default_factory=Absent)

@@ -1,0 +1,1 @@
+"""AI: accounts asked within their budgets; later conversations and the forge."""
