@@ -97,6 +97,10 @@ def _paths(draw: st.DrawFn, kind: AnyKind, want: Want[Any]) -> CommandSeen:
     data = draw(st.sampled_from([forged(want) or b"", older, b"mine", b""]))
     data = data if form == "file" else b""
     work = work_of(want)
+    trials = st.sampled_from(["unknown", "running", "passed", "failed"])
+    trial = draw(trials) if work else "none"
+    # Tests that were begun had what they need; whether it was taken away since, their end tells.
+    missing = draw(st.sampled_from([(), (), ("jq",)])) if trial != "running" else ()
     return CommandSeen(
         form=form,
         mode=draw(st.sampled_from([MODE, 0o644, 0])) if form == "file" else 0,
@@ -105,9 +109,9 @@ def _paths(draw: st.DrawFn, kind: AnyKind, want: Want[Any]) -> CommandSeen:
         marked=b"# p42: Command/" in data or b"// p42: Command/" in data,
         rival=draw(st.sampled_from(["", "/usr/bin/hello"])),
         interpreter=draw(st.sampled_from(["", "", "node"])),
-        missing=draw(st.sampled_from([(), (), ("jq",)])),
+        missing=missing,
         installer=draw(st.booleans()) or not want.spec.dependencies,
-        trial=draw(st.sampled_from(["unknown", "running", "passed", "failed"])) if work else "none",
+        trial=trial,
         work=work,
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable
 
@@ -49,7 +50,7 @@ class Driver:
         return Seen(
             form=form, mode=entry.mode, data=entry.data,
             claimed=self._world.registry.get(ref) is not None,
-            marked=form == "file" and marked_name(entry.data) == ref.name,
+            marked=form == "file" and self._made(ref, entry.data),
             rival=self._rival(ref.name), interpreter=self._interpreter(want),
             missing=self._missing(want), installer=self._installed(want),
             trial=tried, verdict=verdict, work=work,
@@ -65,20 +66,34 @@ class Driver:
             case SetAside():
                 files.set_aside(path)
             case Claim():
-                await self._world.registry.put(ref, Registration("", {}))
+                await self._note(ref, want)
             case PlaceInstaller():
                 files.place(self._installer, installer.SCRIPT.encode(), mode=installer.MODE)
             case WriteFile(data):
+                if want is not None and want.spec.verbatim:
+                    await self._note(ref, want)
                 files.place(path, data, mode=MODE)
             case SetMode():
                 files.chmod(path, MODE)
             case RemoveFile():
                 # Looked at again just before: what lost our marker meanwhile is not ours to delete.
                 entry = files.look(path)
-                if entry is not None and marked_name(entry.data) == ref.name:
+                if entry is not None and self._made(ref, entry.data):
                     files.remove(path)
             case Unclaim():
                 await self._world.registry.drop(ref)
+
+    async def _note(self, ref: Ref, want: Want[Command] | None) -> None:
+        """Write down that the path is ours; of bytes that carry no marker, their digest as well."""
+        data = forged(want) if want is not None and want.spec.verbatim else None
+        await self._world.registry.put(ref, Registration(_digest(data) if data else "", {}))
+
+    def _made(self, ref: Ref, data: bytes) -> bool:
+        """Whether `data` is something we placed under this name."""
+        row = self._world.registry.get(ref)
+        return marked_name(data) == ref.name or (
+            row is not None and row.digest != "" and row.digest == _digest(data)
+        )
 
     async def watch(self, wake: Callable[[Ref | None], None]) -> None:
         """Names that changed in the directory are names of commands."""
@@ -142,3 +157,7 @@ class Driver:
         if entry.form != "file" or installer.MARK not in entry.data:
             return True
         return entry.mode == installer.MODE and entry.data == installer.SCRIPT.encode()
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

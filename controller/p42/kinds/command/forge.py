@@ -41,12 +41,15 @@ def source_of(spec: Command, files: Mapping[str, bytes]) -> bytes | None:
     if spec.source is not None:
         return spec.source.encode()
     if spec.source_file is not None:
-        return files[spec.source_file].removeprefix(_BOM)
+        data = files[spec.source_file]
+        return data if spec.verbatim else data.removeprefix(_BOM)
     return None
 
 
 def forge(name: str, spec: Command, source: bytes) -> bytes:
     """The executable's bytes."""
+    if spec.verbatim:
+        return source
     language = spoken(spec, source).language
     shebang, body = _split(source, language)
     mark = _COMMENTS[language]

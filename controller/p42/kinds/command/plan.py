@@ -3,7 +3,7 @@
     nothing there       [StartTests]  Claim  [PlaceInstaller]  WriteFile
     edited, replaced    [SetAside]  WriteFile         a directory is kept, all else overwritten
     mode changed        SetMode
-    not ours            Conflict; adopted:  SetAside  Claim  WriteFile
+    not ours            Conflict; adopted:  SetAside  Claim  WriteFile; or Claim, if it is the same
     gone                RemoveFile  Unclaim           a file without our marker stays
 
 What was set aside and not claimed yet is simply absent after a crash; the other way round it would
@@ -16,7 +16,7 @@ import hashlib
 from dataclasses import replace
 from functools import lru_cache
 
-from p42.kinds.command.forge import forge, marked_name, source_of
+from p42.kinds.command.forge import forge, source_of
 from p42.kinds.command.language import Spoken, spoken
 from p42.kinds.command.seen import (
     MODE,
@@ -112,14 +112,13 @@ def predict(seen: Seen, step: Step) -> Seen:
             _legal(seen.form != "absent", "nothing is there to set aside")
             return replace(seen, form="absent", mode=0, data=b"", marked=False)
         case Claim():
-            _legal(not seen.foreign, "what is not ours is set aside first")
-            return replace(seen, claimed=True)
+            _legal(not seen.foreign or step.as_it_is, "what is not ours is set aside first")
+            return replace(seen, claimed=True, marked=seen.marked or step.as_it_is)
         case PlaceInstaller():
             return replace(seen, installer=True)
         case WriteFile(data):
             _legal(seen.claimed and seen.form != "directory", "the path is not ours")
-            marked = bool(marked_name(data))
-            return replace(seen, form="file", mode=MODE, data=data, marked=marked)
+            return replace(seen, form="file", mode=MODE, data=data, marked=True)
         case SetMode():
             _legal(seen.claimed and seen.form == "file", "there is no file of ours")
             return replace(seen, mode=MODE)
@@ -146,13 +145,14 @@ def _steps(want: Want[Command], seen: Seen, data: bytes) -> tuple[Step, ...]:
     if seen.trial == "unknown":
         return (StartTests(seen.work, len(want.spec.tests)),)
     steps: list[Step] = []
-    if seen.foreign or seen.form == "directory":
+    same = seen.form == "file" and seen.data == data
+    if (seen.foreign and not same) or seen.form == "directory":
         steps.append(SetAside(seen.form))
     if not seen.claimed:
-        steps.append(Claim(adopted=seen.foreign))
+        steps.append(Claim(adopted=seen.foreign, as_it_is=seen.foreign and same))
     if want.spec.dependencies and not seen.installer:
         steps.append(PlaceInstaller())
-    if seen.form != "file" or seen.foreign or seen.data != data:
+    if not same:
         steps.append(WriteFile(data, "new" if seen.form == "absent" else "changed"))
     elif seen.mode != MODE:
         steps.append(SetMode(seen.mode))

@@ -16,8 +16,9 @@ class Seen:
     """What is there.
 
     `claimed`: this home wrote down that the path is its own. `marked`: the bytes carry our marker
-    for this name. `rival` is another program, or the shell's own word, of that name ("" = none).
-    `trial` is how the declared tests went for exactly these inputs; `work` is their id.
+    for this name, or are the ones that this home wrote down as placed without one. `rival` is
+    another program, or the shell's own word, of that name ("" = none). `trial` is how the declared
+    tests went for exactly these inputs; `work` is their id.
     """
 
     form: Form = "absent"
@@ -71,9 +72,13 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Write down that the path is ours, before anything is put there."""
+    """Write down that the path is ours, before anything is put there.
+
+    `as_it_is`: what stands there and was not ours is already what it should be.
+    """
 
     adopted: bool = False
+    as_it_is: bool = False
 
     @property
     def detail(self) -> str:

@@ -75,6 +75,11 @@ class Command(Part):
     tests: tuple[Test, ...] = Field(
         (), description="Runs that have to come out as expected before it replaces the old version."
     )
+    verbatim: bool = Field(
+        False,
+        description="Whether the script is placed to the byte, without p42's header and dependency "
+        "check.",
+    )
     sandbox: Sandbox | None = Field(None, description="What it may reach.")
     approve: Literal["manual", "auto"] = Field(
         "manual", description="Whether a person has to agree to what a model wrote."
