@@ -190,5 +190,7 @@ def test_a_wish_to_be_asked_is_refused_where_nobody_would_ask(tmp_path: Path) ->
 
 
 def test_what_only_a_later_version_serves_is_told(tmp_path: Path) -> None:
-    assert load(tmp_path, env={"P42_HTTP_PORT": "0"}).later == ("http.port",)
+    assert load(tmp_path, env={"P42_COMPAT_PORTER_LISTEN": "127.0.0.1:1"}).later == (
+        "compat.porter.listen",
+    )
     assert load(tmp_path, env={}).later == ()

@@ -16,7 +16,12 @@ Reader = Callable[[object], object]
 
 _LISTEN = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):(\d{1,5})")
 _REFERENCE = re.compile(r"(keychain:[^/]+/.+|env:[A-Za-z_][A-Za-z0-9_]*|file:.+)")
+_URL = re.compile(
+    r"(https://[A-Za-z0-9._-]+|http://(localhost|127\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}|\[::1\]))"
+    r"(:[0-9]{1,5})?(/[A-Za-z0-9._~%!$&'()*+,;=:@/-]*)?"
+)
 MAX_PORT = 65535
+EXACT = 2**53  # up to here every reader of JSON keeps whole numbers
 
 
 def text(value: object) -> str:
@@ -109,6 +114,30 @@ def number(value: object) -> float:
     if not math.isfinite(value) or value < 0:
         raise ValueError("must be a finite number, not negative")
     return float(value)
+
+
+def temperature(value: object) -> float:
+    """0 to 2, as vendors have it."""
+    found = number(value)
+    if found > 2:
+        raise ValueError("must be from 0 to 2")
+    return found
+
+
+def calls(value: object) -> int:
+    """A whole number of calls, at least one."""
+    found = number(value)
+    if found < 1 or found != int(found) or found > EXACT:
+        raise ValueError("must be a whole number, at least 1")
+    return int(found)
+
+
+def url(value: object) -> str:
+    """https, or http to this machine: a key goes there."""
+    spelled = text(value)
+    if not _URL.fullmatch(spelled):
+        raise ValueError("must be an https URL, or http to 127.0.0.1, [::1] or localhost")
+    return spelled
 
 
 def bus(value: object) -> str:

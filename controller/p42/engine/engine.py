@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from random import Random
+from typing import Any
 
 from p42.engine.backoff import Backoff
 from p42.engine.bugs import caught
@@ -52,13 +53,16 @@ class Engine:
         rules: Rules,
         statuses: Statuses,
         defaults: Mapping[str, str] | None = None,
+        overlays: Mapping[Ref, Mapping[str, Any]] | None = None,
         random: Callable[[], float] | None = None,
     ) -> None:
         """`defaults`: kind -> name from the configuration (`defaults.account`), where no manifest
-        says `default: true`. `random`: [0, 1), for jitter. Nothing runs before `run`."""
+        says `default: true`. `overlays`: what it says of single names (`[agents.muse]`), field by
+        field where the manifest has none. `random`: [0, 1), for jitter. Nothing runs before `run`.
+        """
         fallback = defaults or {}
         dice = random or Random().random  # noqa: S311 - jitter, no secret
-        specs = Specs(kinds, fallback=fallback)
+        specs = Specs(kinds, fallback=fallback, overlays=overlays)
         catalog = Catalog(cross=rules.cross, keep_all=ledger.lost)
         self._desk = Desk(
             kinds=kinds,
@@ -75,7 +79,10 @@ class Engine:
         self._feed = Feed(catalog, sources, changed=self._desk.wish_changed)
         self._triggers = Triggers(self._desk, self._feed, sources, random=dice)
         self._requests = Requests(
-            self._desk, self._feed, cross=rules.cross, specs=Specs(kinds, fallback=fallback)
+            self._desk,
+            self._feed,
+            cross=rules.cross,
+            specs=Specs(kinds, fallback=fallback, overlays=overlays),
         )
         self._reconciler = Reconciler(self._desk)
 

@@ -1,8 +1,10 @@
 """Specs: from a document's plain spec to the typed one that a plan sees, defaults completed.
 
 A field whose schema says `x-p42-default-of: Account` falls to the account that says
-`default: true` when the manifest leaves it out. That happens before `needs` is asked, so that a
-change of the default is a change of every spec that lives on it. The engine still names no kind.
+`default: true` when the manifest leaves it out. Before that, what the configuration says of a name
+(`[agents.muse]`) stands in for fields its manifest leaves out. All of it happens before `needs` is
+asked, so that a change of the default is a change of every spec that lives on it. The engine still
+names no kind.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ class Typed:
     """A document, ready to be planned. `needs` are sorted, and never the thing itself."""
 
     digest: str
-    completed: tuple[tuple[str, str], ...]  # fields that fell to a default, and to which
+    completed: tuple[tuple[str, Any], ...]  # fields that fell to a default, and to which
     spec: Any
     needs: tuple[Ref, ...]
 
@@ -34,9 +36,19 @@ class Typed:
 class Specs:
     """Builds each typed spec once per change."""
 
-    def __init__(self, kinds: Mapping[str, AnyKind], *, fallback: Mapping[str, str]) -> None:
-        """`fallback`: kind -> name from the configuration, where no manifest says `default`."""
+    def __init__(
+        self,
+        kinds: Mapping[str, AnyKind],
+        *,
+        fallback: Mapping[str, str],
+        overlays: Mapping[Ref, Mapping[str, Any]] | None = None,
+    ) -> None:
+        """`fallback`: kind -> name from the configuration, where no manifest says `default`.
+
+        `overlays`: fields, as manifests spell them, for where the manifest of a name has none.
+        """
         self._kinds = kinds
+        self._overlays = overlays or {}
         self._fallback = fallback
         self._adapters: dict[str, TypeAdapter[Any]] = {}
         self._fields = {name: _default_fields(kind.spec) for name, kind in kinds.items()}
@@ -85,13 +97,11 @@ class Specs:
         """It is gone."""
         self._typed.pop(ref, None)
 
-    def _completed(self, resource: Resource) -> tuple[tuple[str, str], ...]:
-        fields = self._fields[resource.ref.kind].items()
-        return tuple(
-            (field, self._chosen[kind])
-            for field, kind in fields
-            if kind in self._chosen and resource.spec.get(field) is None
-        )
+    def _completed(self, resource: Resource) -> tuple[tuple[str, Any], ...]:
+        spec, fields = resource.spec, self._fields[resource.ref.kind].items()
+        fallen = {f: self._chosen[kind] for f, kind in fields if kind in self._chosen}
+        found = {**fallen, **self._overlays.get(resource.ref, {})}
+        return tuple((field, value) for field, value in found.items() if spec.get(field) is None)
 
 
 def _default_fields(spec: type[Any]) -> dict[str, str]:
