@@ -1,0 +1,108 @@
+"""Session: one conversation with one agent, and the turns it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from p42.model.plan import Instant
+
+State = Literal["active", "idle", "abandoned", "completed"]
+Role = Literal["user", "assistant", "tool"]
+IDLE, ABANDONED = 30 * 60.0, 60 * 60.0  # s without a word, as the original had it
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message. `number` counts from 0. `cut`: the answer broke off here.
+
+    `more` holds what a vendor needs to see again and people do not: tool calls and their ids.
+    """
+
+    number: int
+    role: Role
+    content: str
+    at: Instant
+    cut: bool = False
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What is known of a conversation without its turns.
+
+    `command` is the name of what was forged in it, "" = nothing. `summary` tells turns before
+    number `summarized` in short.
+    """
+
+    id: str
+    agent: str
+    created: Instant
+    last: Instant
+    messages: int = 0
+    ended: bool = False
+    archived: bool = False
+    model: str = ""
+    title: str = ""  # the first words of the first message
+    command: str = ""
+    summary: str = ""
+    summarized: int = 0
+
+    def state(self, now: Instant) -> State:
+        """Where it stands. Any state but completed is a matter of time alone."""
+        if self.ended:
+            return "completed"
+        quiet = now - self.last
+        return "active" if quiet < IDLE else "idle" if quiet < ABANDONED else "abandoned"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A turn that a search found. `excerpt` has the words between U+0002 and U+0003."""
+
+    session: str
+    agent: str
+    number: int
+    role: Role
+    at: Instant
+    excerpt: str
+
+
+class Sessions(Protocol):
+    """Every conversation, on disk. What is told done is on disk; nothing is ever dropped."""
+
+    async def get(self, session: str) -> Session | None:
+        """The conversation of that id, whatever its age."""
+
+    async def begin(self, session: str, agent: str, *, title: str = "") -> Session:
+        """That conversation, made if it is not there, taken up again if it was over.
+
+        One that is there keeps its agent.
+        """
+
+    async def add(
+        self, session: str, role: Role, content: str, *, cut: bool = False,
+        more: Mapping[str, Any] | None = None,
+    ) -> Turn:  # fmt: skip
+        """Append a turn."""
+
+    async def speaking(self, session: str, content: str) -> None:
+        """What has been said so far of an answer that goes on. After a crash it is a cut turn."""
+
+    async def turns(self, session: str, *, first: int = 0) -> Sequence[Turn]:
+        """Turns from number `first` on, in order."""
+
+    async def change(self, session: str, **fields: Any) -> Session | None:
+        """Set fields of the session (ended, archived, model, command, summary, summarized)."""
+
+    async def list(
+        self, *, agent: str = "", archived: bool = False, limit: int = 1000
+    ) -> Sequence[Session]:
+        """The latest first."""
+
+    async def search(self, words: str, *, limit: int = 50) -> Sequence[Hit]:
+        """Turns that hold all of `words`, best first; archived ones too."""
+
+    async def delete(self, session: str) -> bool:
+        """Forget it with all its turns; whether it was there."""

@@ -1,0 +1,164 @@
+"""SessionFile: sessions.db of one home: its own file, its own thread, so that talk never waits for
+the loop's state nor holds it up.
+
+What is told done is on disk (`synchronous=FULL`, WAL). A file that is damaged is set aside as
+`sessions.db.corrupt-N` and made anew; who holds a mirror may fill it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from p42.model.errors import InvalidInput, P42Error, Retry
+from p42.model.faults import fault
+
+T = TypeVar("T")
+NAME = "sessions.db"
+APPLICATION_ID = 0x70343254  # "p42T"
+
+STEPS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE sessions (
+            id TEXT PRIMARY KEY, agent TEXT NOT NULL, created REAL NOT NULL, last REAL NOT NULL,
+            messages INTEGER NOT NULL DEFAULT 0, ended INTEGER NOT NULL DEFAULT 0,
+            archived INTEGER NOT NULL DEFAULT 0, model TEXT NOT NULL DEFAULT '',
+            title TEXT NOT NULL DEFAULT '', command TEXT NOT NULL DEFAULT '',
+            summary TEXT NOT NULL DEFAULT '', summarized INTEGER NOT NULL DEFAULT 0)""",
+        "CREATE INDEX sessions_by_last ON sessions (archived, last)",
+        "CREATE INDEX sessions_by_agent ON sessions (agent, last)",
+        """CREATE TABLE turns (
+            key INTEGER PRIMARY KEY, session TEXT NOT NULL, number INTEGER NOT NULL,
+            role TEXT NOT NULL, content TEXT NOT NULL, at REAL NOT NULL,
+            cut INTEGER NOT NULL DEFAULT 0, more TEXT NOT NULL DEFAULT '',
+            UNIQUE (session, number))""",
+        """CREATE VIRTUAL TABLE words USING fts5(
+            content, content='turns', content_rowid='key',
+            tokenize='unicode61 remove_diacritics 2')""",
+        """CREATE TRIGGER turns_in AFTER INSERT ON turns BEGIN
+            INSERT INTO words (rowid, content) VALUES (new.key, new.content); END""",
+        """CREATE TRIGGER turns_out AFTER DELETE ON turns BEGIN
+            INSERT INTO words (words, rowid, content) VALUES ('delete', old.key, old.content);
+            END""",
+        # What is being said just now; left behind by a crash it becomes a cut turn.
+        """CREATE TABLE speaking (
+            session TEXT PRIMARY KEY, content TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID""",
+    ),
+)
+
+
+class SessionFile:
+    """`do` runs a function with the connection, in a transaction, in the file's own thread."""
+
+    def __init__(self, home: Path) -> None:
+        self.path = home / NAME
+        self.aside: Path | None = None  # where a damaged one went at this start
+        self.fresh = False  # whether there was none
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=NAME)
+        self._connection: sqlite3.Connection | None = None
+        self._suspect = False  # SQLite said that it is damaged: to be checked at the next opening
+
+    async def do(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        """`change` whole or not at all. Retry and Blocked for the disk, InvalidInput: it is newer.
+
+        Cancelled, it may still be done.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._do, change)
+
+    def close(self) -> None:
+        """Finish what was asked for. Blocking."""
+        self._thread.submit(self._shut).result()
+        self._thread.shutdown()
+
+    def _do(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            connection = self._open()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = change(connection)
+                connection.execute("COMMIT")
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+        except sqlite3.DatabaseError as error:
+            raise self._translated(error) from error
+        return result
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is not None:
+            if self.path.exists():
+                return self._connection
+            self._shut()  # deleted under us: made anew
+        self.fresh = not self.path.exists()
+        try:
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise fault(error, str(self.path)) from error
+        try:
+            self._connection = _connected(self.path, check=self._suspect)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise
+            self.aside = _set_aside(self.path)
+            self.fresh = True
+            self._connection = _connected(self.path)
+        self._suspect = False
+        return self._connection
+
+    def _shut(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _translated(self, error: sqlite3.DatabaseError) -> P42Error:
+        if isinstance(error, sqlite3.OperationalError):
+            return Retry(f"{self.path}: {error}")
+        self._shut()
+        self._suspect = True
+        return Retry(f"{self.path} is damaged ({error}); it is looked at again")
+
+
+def _connected(path: Path, *, check: bool = False) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        if check and connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise sqlite3.DatabaseError("quick_check found damage")
+        _migrate(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(STEPS):
+        raise InvalidInput(f"{path} was written by a newer p42; use that one, or move it away")
+    for number, step in enumerate(STEPS[version:], version + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in step:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute("COMMIT")
+
+
+def _set_aside(path: Path) -> Path:
+    """Move a damaged file, and what belongs to it, out of the way."""
+    target = next(
+        each for n in itertools.count(1)
+        if not (each := path.with_name(f"{path.name}.corrupt-{n}")).exists()
+    )  # fmt: skip
+    path.rename(target)
+    for tail in ("-wal", "-shm"):
+        path.with_name(path.name + tail).unlink(missing_ok=True)
+    return target
