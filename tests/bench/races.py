@@ -13,8 +13,6 @@ import itertools
 import multiprocessing
 import os
 import random
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -30,6 +28,7 @@ from p42.manifest.write.scribe import Job, Scribe, Wanted
 from p42.manifest.write.verdict import Pace
 from p42.model.refs import Ref
 from p42.model.resource import Place, Resource, digest_of
+from tests.bench.disk import file_system
 from tests.bench.editors import MARK, STYLES, missing
 
 SHARES = {  # of all saves; a real editor takes 5 to 300 ms for one
@@ -164,7 +163,7 @@ def main() -> None:
     parser.add_argument("--directory", type=Path, default=Path(".bench"))
     words = parser.parse_args()
     words.directory.mkdir(parents=True, exist_ok=True)
-    print(f"file system {_file_system(words.directory)}, N={words.saves} saves with leases and "
+    print(f"file system {file_system(words.directory)}, N={words.saves} saves with leases and "
           f"{words.saves} without, seed {words.seed}")  # fmt: skip
     bad = 0
     for leases in (True, False):
@@ -188,14 +187,6 @@ def _run(words: argparse.Namespace, style: str, saves: int, *, leases: bool) -> 
         flush=True,
     )
     return score.lost + score.torn
-
-
-def _file_system(directory: Path) -> str:
-    if shutil.which("stat") is None:
-        return os.uname().sysname
-    return subprocess.run(
-        ["stat", "-f", "-c", "%T", directory], capture_output=True, text=True, check=False
-    ).stdout.strip()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pytest
 
 from p42.manifest.write import exchange, kernel
 from p42.manifest.write.dotdir import DotDir
-from p42.manifest.write.exchange import put_back, swap
+from p42.manifest.write.exchange import Clash, Placed, PutBack, put_back, swap
 from p42.manifest.write.probe import Ability, probe
 from p42.manifest.write.stage import Staged, read_base, stage
 from p42.manifest.write.verdict import Gone, Refused, Wait
@@ -111,10 +111,12 @@ def test_a_save_at_the_very_moment_of_the_exchange_wins(
         exchange_now(one, other)
 
     monkeypatch.setattr(exchange.kernel, "exchange", with_a_save_just_before)
-    with pytest.raises(Wait):
+    with pytest.raises(Clash) as clash:
         swap(ready, ability)
     assert file.read_text() == f"save {saves - 1}\n"
-    assert not scene.left_in(file.parent)
+    assert clash.value.back == PutBack(True, tuple(f"save {n}\n".encode() for n in range(saves)))
+    # Who opened ours in that moment may write into it yet; theirs was replaced by themselves.
+    assert Path(ready.aside).read_text() == ("ours\n" if saves == 1 else f"save {saves - 2}\n")
 
 
 def test_an_opener_that_waits_for_the_lease_gets_the_file_it_asked_for(
@@ -132,20 +134,39 @@ def test_an_opener_that_waits_for_the_lease_gets_the_file_it_asked_for(
         exchange_now(one, other)
 
     monkeypatch.setattr(exchange.kernel, "exchange", with_an_opener_just_before)
-    with pytest.raises(Wait):
+    with pytest.raises(Clash):
         swap(ready, FULL)
     assert opened
     assert file.read_text() == scene.manifest()
-    assert not scene.left_in(file.parent)
+    assert Path(ready.aside).read_text() == "ours\n"
 
 
 def test_putting_back_into_an_editors_gap_brings_the_old_file(dot: DotDir, file: Path) -> None:
     ready = staged(dot, file)
     swap(ready, FULL)
     file.rename(file.with_suffix(".yaml~"))
-    assert not put_back(ready.aside, str(file), ready.inode)
+    placed = Placed(ready.inode, ready.data)
+    assert not put_back(ready.aside, str(file), placed).clean
     assert file.read_text() == scene.manifest()
     assert not scene.left_in(file.parent)
+
+
+def test_what_cannot_be_read_is_put_back_all_the_same(
+    dot: DotDir, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready, exchange_now, elsewhere = staged(dot, file), kernel.exchange, file.with_name("other")
+
+    def with_a_link_just_before(one: str, other: str) -> None:
+        if not elsewhere.exists():
+            file.rename(elsewhere)
+            file.symlink_to(elsewhere)
+        exchange_now(one, other)
+
+    monkeypatch.setattr(exchange.kernel, "exchange", with_a_link_just_before)
+    with pytest.raises(Clash):
+        swap(ready, FULL)
+    assert file.readlink() == elsewhere
+    assert file.read_text() == scene.manifest()
 
 
 def test_mode_owner_and_attributes_stay(dot: DotDir, file: Path) -> None:

@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from p42.manifest.write import StatusWriter
-from p42.manifest.write.obstacles import editor_at, git_at, git_directory, has_conflict
+from p42.manifest.write.obstacles import (
+    GitLook,
+    editor_at,
+    git_at,
+    git_directory,
+    has_conflict,
+)
 from tests.write import scene
 
 DEAD = 2**22 + 1  # above the largest process id there can be
@@ -88,6 +94,41 @@ async def test_git_at_work_is_waited_out(
     assert f"({name})" in await waits(home, file)
     trace.unlink()
     assert await waits(home, file) == "inline"
+
+
+@pytest.mark.parametrize("age", [0, 3600], ids=["just changed", "long unchanged"])
+def test_what_git_begins_while_many_files_are_written_is_seen(work_tree: Path, age: int) -> None:
+    """Also where one time stamp of its directory is all that is asked for."""
+    git = work_tree / ".git"
+    then = git.stat().st_mtime - age
+    os.utime(git, (then, then))
+    look = GitLook(str(git))
+    assert (look.first, look.now()) == ("", "")
+    (git / "index.lock").touch()
+    assert "index.lock" in look.now()
+    (git / "index.lock").unlink()
+    assert look.now() == ""
+    assert GitLook("").now() == ""
+
+
+async def test_of_many_files_those_wait_that_an_editor_has(home: Path, file: Path) -> None:
+    """More than are asked about one by one."""
+    found = []
+    for number in range(20):
+        path = file.with_name(f"file-{number}.yaml")
+        path.write_text(scene.manifest(f"name-{number}"))
+        found.append(scene.resource(path))
+    file.with_name(".file-18.yaml.swp").write_bytes(swap_file(os.getpid()))
+    lock = f"me@{os.uname().nodename}.{os.getpid()}:1"
+    file.with_name(".#file-19.yaml").symlink_to(lock)
+    writer = StatusWriter(home, pace=scene.AT_ONCE)
+    for what in found:
+        writer.put(what, scene.status(what))
+    await writer.flush()
+    went = [str(writer.where(what.ref)) for what in found]
+    assert went[:18] == ["inline"] * 18
+    assert ".file-18.yaml.swp" in went[18]
+    assert ".#file-19.yaml" in went[19]
 
 
 def test_the_git_directory_of_a_linked_work_tree_is_found(work_tree: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from p42.manifest.write import StatusWriter
+from p42.manifest.write.verdict import Pace
 from tests.write import corpus, scene
 
 
@@ -108,6 +109,27 @@ async def test_a_sidecar_that_has_no_place_is_tried_again(home: Path, file: Path
     assert went.startswith("waiting: ")
     assert "is not a directory" in went
     assert file.read_text() == scene.manifest()
+
+
+async def test_what_stood_beside_the_file_is_told_gone_at_once(home: Path, file: Path) -> None:
+    """Not after the minute for which an older file is kept that a write to another displaced."""
+    file.write_text(scene.manifest() + "---\n" + scene.manifest("other"))
+    gone, other = scene.resources(file)
+    file.write_text(scene.manifest("other"))
+    writer = StatusWriter(home, pace=Pace(gather=0.0, settle=0.0))
+    told: list[bool] = []
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        running = group.create_task(writer.run())
+        writer.put(other, scene.status(other))
+        while writer.where(other.ref) is None:
+            await asyncio.sleep(0.01)
+        assert scene.left_in(file.parent)
+        writer.put(gone, None, then=lambda: told.append(True))
+        while not told:
+            await asyncio.sleep(0.01)
+        assert scene.left_in(file.parent)
+        running.cancel()
+    await writer.flush()
 
 
 async def test_a_dot_directory_that_leads_elsewhere_is_not_followed(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from p42.manifest.write.dotdir import DotDir
 from p42.manifest.write.homelock import HomeLock
 from p42.manifest.write.kept import KeptFiles
-from p42.manifest.write.obstacles import git_directory
+from p42.manifest.write.obstacles import GitLook, editor_at, git_directory
 from p42.manifest.write.probe import Ability, probe
 from p42.manifest.write.verdict import Refused, in_words
 from p42.model.refs import Ref
+
+_SINGLY = 8  # files of a directory that are looked for one by one; then a listing is cheaper
 
 
 class Here(NamedTuple):
@@ -35,14 +38,17 @@ class Directories:
         self._known: dict[str, Here] = {}
         self._checked: dict[str, Here] = {}  # since the round began
         self._real: dict[str, str] = {}  # the same, of the links that lead to a directory
+        self._git: dict[str, GitLook] = {}  # the same, of what git is in the middle of
+        self._asked: Counter[str] = Counter()  # the same: how many of its files were asked about
+        self._names: dict[str, frozenset[str]] = {}  # the same: of those with many
         self._met: set[str] = set()
         self._living: dict[str, set[Ref]] = {}  # by directory: whose status we have written
         self._leaving: set[str] = set()  # directories with none of ours left
 
     def begin(self) -> None:
         """A round begins: claims are looked at afresh, once for each directory."""
-        self._checked.clear()
-        self._real.clear()
+        for seen in (self._checked, self._real, self._git, self._asked, self._names):
+            seen.clear()
 
     def real(self, path: str) -> str:
         """`path` without symbolic links in it, but for the last name."""
@@ -85,6 +91,28 @@ class Directories:
         if not here.ability.lease and not here.ability.exchange:
             raise Refused("the file system knows neither leases nor the exchange of names")
         return here
+
+    def obstacle(self, path: str, here: Here) -> str:
+        """Who is at work on that file, for a person; "" if nobody was when the round began.
+
+        Right before the exchange both are looked for again.
+        """
+        return editor_at(path, self._listed(os.path.dirname(path))) or self._look(here.git).first
+
+    def git_now(self, here: Here) -> str:
+        """What git is in the middle of, for a person; "" if nothing."""
+        return self._look(here.git).now()
+
+    def _look(self, git_directory: str) -> GitLook:
+        if git_directory not in self._git:
+            self._git[git_directory] = GitLook(git_directory)
+        return self._git[git_directory]
+
+    def _listed(self, directory: str) -> frozenset[str] | None:
+        self._asked[directory] += 1
+        if self._asked[directory] > _SINGLY and directory not in self._names:
+            self._names[directory] = frozenset(os.listdir(directory))
+        return self._names.get(directory)
 
     def own(self, directory: str) -> DotDir | None:
         """Where sidecars go; None if this directory is another home's or cannot be written."""

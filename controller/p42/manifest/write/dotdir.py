@@ -4,7 +4,7 @@ On the same file system as the manifests, so that a rename can exchange; not ent
 ignored by git through a `.gitignore` of its own.
 
     new-*                       being written by us: never holds a byte of the user's
-    swap-BASE-NEW-RANDOM-NAME   our new NAME until the exchange, the user's old one after it
+    swap-BASE-NEW-TOKEN-NAME    our new NAME until the exchange, the user's old one after it
     status/KIND-NAME.yaml       sidecars
     lock                        the home that writes into this directory
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import secrets
 from typing import NamedTuple
@@ -44,6 +45,8 @@ class DotDir:
         self.directory = directory
         self.path = f"{directory}/{NAME}"
         self._made = False
+        self._tag = secrets.token_hex(4)  # of this process, and of no other that ever ran
+        self._count = itertools.count()
 
     def make(self) -> None:
         """Make it if need be. Refused if something else is in its place."""
@@ -72,14 +75,17 @@ class DotDir:
 
     def fresh(self) -> str:
         """A path for a file being written."""
-        return f"{self.path}/new-{secrets.token_hex(4)}"
+        return f"{self.path}/new-{self._token()}"
 
     def aside(self, name: str, base: bytes, new: bytes) -> str:
         """The path under which `new` waits and `base` is kept. Refused for an overlong name."""
-        aside = f"swap-{short(base)}-{short(new)}-{secrets.token_hex(4)}-{name}"
+        aside = f"swap-{short(base)}-{short(new)}-{self._token()}-{name}"
         if len(os.fsencode(aside)) > _NAME_LIMIT:
             raise Refused("its name is too long")
         return f"{self.path}/{aside}"
+
+    def _token(self) -> str:
+        return f"{self._tag}{next(self._count):x}"
 
     def leftovers(self) -> list[str]:
         """Paths of all temporary files there are now; [] if there is no `.p42/`."""

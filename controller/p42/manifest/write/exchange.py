@@ -7,6 +7,7 @@
 
 Guarantees, with leases and exchange: no open file is replaced, what a rename puts at the path at
 any moment is found and put back, and the displaced file is kept for whoever calls (`kept.py`).
+Who reads the file in the microseconds before it is put back reads ours: see `clash.py`.
 Without leases a writer that had the file open is found by its bytes, at once or later in the kept
 file. Without exchange, under the lease, a link keeps the old file, and a rename within the few
 microseconds after the last look would win over the user's: so a quiet file is asked for.
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from typing import NamedTuple
 
 from p42.manifest.write import kernel
 from p42.manifest.write.dotdir import discard
@@ -26,7 +28,33 @@ from p42.manifest.write.probe import Ability
 from p42.manifest.write.stage import Base, Staged, open_file, read_all, state_of
 from p42.manifest.write.verdict import SOON, Gone, Wait
 
+_PEEK = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
 _ROUNDS = 50  # of putting back, each lost to another save; nobody saves that often in a row
+
+
+class Placed(NamedTuple):
+    """A file that was put somewhere. Its bytes too: the number of a deleted inode is used again."""
+
+    inode: int
+    data: bytes
+
+
+class PutBack(NamedTuple):
+    """`clean`: what we had placed came out, and is at the aside. `saved`: all that went back."""
+
+    clean: bool
+    saved: tuple[bytes, ...]
+
+
+class Clash(Wait):
+    """Somebody saved at the very moment of the exchange; it was put back.
+
+    For microseconds the path led to our bytes instead, and somebody may have opened them.
+    """
+
+    def __init__(self, back: PutBack) -> None:
+        super().__init__("it was saved at the same moment", after=SOON)
+        self.back = back
 
 
 def swap(staged: Staged, ability: Ability) -> None:
@@ -35,50 +63,84 @@ def swap(staged: Staged, ability: Ability) -> None:
     Wait if somebody saved or holds the file, Refused if the system will not. Neither leaves
     anything behind but, at worst, a `swap-*` that holds what a user saved and then replaced.
     """
-    base = staged.base
     try:
-        descriptor = open_file(base.path)
+        descriptor = open_file(staged.base.path)
+        try:
+            _swap_open(staged, descriptor, ability)
+        finally:
+            os.close(descriptor)
     except BaseException:
         discard(staged.path)
         raise
-    try:
-        leased = _lease(descriptor, ability)
-        try:
-            _same(descriptor, base)
-            if ability.exchange:
-                _by_exchange(staged, descriptor, leased=leased)
-            else:
-                _by_rename(staged, descriptor)
-        finally:
-            if leased:
-                kernel.release(descriptor)
-    finally:
-        discard(staged.path)
-        os.close(descriptor)
 
 
-def put_back(aside: str, path: str, placed: int) -> bool:
-    """What is at `aside` was taken from `path` when the inode `placed` was put there: undo that.
+def put_back(aside: str, path: str, placed: Placed) -> PutBack:
+    """What is at `aside` was taken from `path` when `placed` was put there: undo that.
 
     What we hold is newer than what we had placed; whatever then comes out and is not what we had
     placed is newer still, because somebody put it there after us. So each goes back until what we
     placed last comes out: that has been replaced by its owner, as if we had not been there.
-    Returns whether it came out and is at `aside`.
     """
+    saved: list[bytes] = []
     for _ in range(_ROUNDS):
-        held = os.lstat(aside).st_ino
-        try:
-            kernel.exchange(aside, path)
-        except FileNotFoundError:
-            # Renamed away or deleted: an editor about to write it anew finds the old one.
-            with contextlib.suppress(FileExistsError):
-                kernel.rename_new(aside, path)
-                return False
-            continue
-        if os.lstat(aside).st_ino == placed:
+        inode, descriptor = _peek(aside)  # it is read when it is back: every microsecond counts
+        gone = _put_back_once(aside, path)
+        held = _placed(inode, descriptor)
+        saved.append(held.data)
+        if gone:
+            return PutBack(False, tuple(saved))
+        out = _placed(*_peek(aside))
+        if out == placed:
+            return PutBack(True, tuple(saved))
+        if out != held:  # equal: there was neither a file to exchange with, nor a gap any more
+            placed = held
+    return PutBack(False, tuple(saved))
+
+
+def _put_back_once(aside: str, path: str) -> bool:
+    """Exchange the two. True: there was a gap at `path`, and nothing is at `aside` now."""
+    try:
+        kernel.exchange(aside, path)
+    except FileNotFoundError:
+        # Renamed away or deleted: an editor about to write it anew finds the old one.
+        with contextlib.suppress(FileExistsError):
+            kernel.rename_new(aside, path)
             return True
-        placed = held
     return False
+
+
+def _peek(path: str) -> tuple[int, int]:
+    """The inode there, and a descriptor for reading it; -1 if that cannot be had."""
+    inode = os.lstat(path).st_ino
+    try:
+        return inode, os.open(path, _PEEK)
+    except OSError:
+        return inode, -1  # a link, a lease, no permission: it is put back all the same
+
+
+def _placed(inode: int, descriptor: int) -> Placed:
+    """Closes `descriptor`. Without bytes if there are none to be read."""
+    if descriptor < 0:
+        return Placed(inode, b"")
+    try:
+        return Placed(inode, read_all(descriptor, os.fstat(descriptor).st_size))
+    except OSError:
+        return Placed(inode, b"")
+    finally:
+        os.close(descriptor)
+
+
+def _swap_open(staged: Staged, descriptor: int, ability: Ability) -> None:
+    leased = _lease(descriptor, ability)
+    try:
+        _same(descriptor, staged.base)
+        if ability.exchange:
+            _by_exchange(staged, descriptor, leased=leased)
+        else:
+            _by_rename(staged, descriptor)
+    finally:
+        if leased:
+            kernel.release(descriptor)
 
 
 def _lease(descriptor: int, ability: Ability) -> bool:
@@ -123,9 +185,7 @@ def _by_exchange(staged: Staged, descriptor: int, *, leased: bool) -> None:
         raise
     if _came_out(staged, descriptor, leased=leased):
         return
-    if put_back(aside, base.path, staged.inode):
-        discard(aside)
-    raise Wait("it was saved at the same moment", after=SOON)
+    raise Clash(put_back(aside, base.path, Placed(staged.inode, staged.data)))
 
 
 def _came_out(staged: Staged, descriptor: int, *, leased: bool) -> bool:
@@ -137,8 +197,10 @@ def _came_out(staged: Staged, descriptor: int, *, leased: bool) -> bool:
         return False
     if (found.st_size, found.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
         return False
+    if leased:
+        return True
     os.lseek(descriptor, 0, os.SEEK_SET)
-    return leased or read_all(descriptor, found.st_size) == staged.base.data
+    return read_all(descriptor, found.st_size) == staged.base.data
 
 
 def _by_rename(staged: Staged, descriptor: int) -> None:

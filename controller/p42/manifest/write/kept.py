@@ -12,17 +12,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from p42.manifest.write import kernel
+from p42.manifest.write.clash import Clashes, Tell, beside
 from p42.manifest.write.dotdir import DotDir, discard, parse_swap, short
-from p42.manifest.write.exchange import put_back
+from p42.manifest.write.exchange import Clash, Placed, put_back
 from p42.manifest.write.stage import Staged
 from p42.manifest.write.verdict import Pace
 
-_CONFLICTS = 100  # names tried; nobody leaves that many lying about
-Tell = Callable[[str, str], None]  # path of the manifest, what happened
+_FEWER = 4  # the next look at one comes after this part of its age: late writes come early
 
 
 @dataclass(slots=True)
@@ -36,6 +35,7 @@ class Kept:
     until: float  # monotonic
     young_until: float
     leased: bool
+    next_look: float = 0.0  # not before; many writes in a row do not each look at all of them
 
 
 class KeptFiles:
@@ -45,32 +45,46 @@ class KeptFiles:
         self._pace = pace
         self._tell = tell
         self._kept: dict[str, list[Kept]] = {}
+        self._clashes = Clashes(pace, tell)
+
+    def clashed(self, staged: Staged, clash: Clash, *, leased: bool) -> None:
+        """`staged` was at its path for a moment, and has been taken back."""
+        path, saved = staged.base.path, clash.back.saved
+        self._clashes.add(path, staged.base.data, saved)
+        if not clash.back.clean:
+            return
+        found = os.lstat(staged.aside)
+        if found.st_ino != staged.inode:
+            discard(staged.aside)  # a save that was replaced by another
+        else:
+            self._keep(path, staged.aside, short(saved[-1]), _written(found), leased=leased)
 
     def add(self, staged: Staged, *, leased: bool) -> None:
         """`staged` has been exchanged: what it displaced is at its `aside`."""
-        base = staged.base
-        old, new = short(base.data), short(staged.data)
+        base, names = staged.base, parse_swap(staged.aside)
+        assert names is not None  # noqa: S101 - `stage` made the name
+        old, new = names.base, names.new
         for kept in self._kept.get(base.path, ()):
             if kept.tip == old:  # nobody has written between that write of ours and this one
                 kept.tip = new
         self._keep(base.path, staged.aside, new, _written(base.found), leased=leased)
 
     def look(self) -> float | None:
-        """Look at all of them. Seconds until the next look; None if none is left."""
+        """Look at those whose time has come. Seconds until the next look; None if none is left."""
         now = time.monotonic()
         chains, self._kept = self._kept, {}
+        after = self._pace.seldom
         for chain in chains.values():
             for kept in chain:
-                if self._holds(kept, now):
-                    self._kept.setdefault(kept.path, []).append(kept)
-        if not self._kept:
-            return None
-        young = any(
-            not kept.leased and now < kept.young_until
-            for chain in self._kept.values()
-            for kept in chain
-        )
-        return self._pace.often if young else self._pace.seldom
+                pause = self._pause(kept, now)
+                if now >= kept.next_look:
+                    if not self._holds(kept, now):
+                        continue
+                    kept.next_look = now + pause
+                self._kept.setdefault(kept.path, []).append(kept)
+                after = min(after, pause)
+        clashes = self._clashes.look()
+        return after if self._kept or clashes else None
 
     def has(self, path: str) -> bool:
         """Whether one that stood at `path` is kept."""
@@ -78,10 +92,11 @@ class KeptFiles:
 
     def close(self) -> None:
         """Drop those that surely nobody has open. The next start sees to the others."""
+        self._clashes.look(last=True)
         chains, self._kept = self._kept, {}
         for chain in chains.values():
             for kept in chain:
-                if kept.leased and self._holds(kept, 0.0) and not _is_open(kept.aside):
+                if self._holds(kept, 0.0) and kept.leased and not _is_open(kept.aside):
                     discard(kept.aside)
 
     def recover(self, dot: DotDir) -> None:
@@ -106,6 +121,13 @@ class KeptFiles:
         until, young_until = now + self._pace.keep, now + self._pace.young
         kept = Kept(path, aside, tip, seen, until, young_until, leased)
         self._kept.setdefault(path, []).append(kept)
+
+    def _pause(self, kept: Kept, now: float) -> float:
+        """Seconds between two looks at it: the longer nobody has come, the fewer."""
+        if not kept.leased and now < kept.young_until:
+            return self._pace.often
+        age = now - (kept.young_until - self._pace.young)
+        return min(max(self._pace.seldom, age / _FEWER), max(kept.until - now, self._pace.often))
 
     def _holds(self, kept: Kept, now: float) -> bool:
         """Whether it is still to be kept; sees to a late write."""
@@ -133,7 +155,7 @@ class KeptFiles:
         if _read(aside) == _read(path):
             discard(aside)
             return
-        conflict = _beside(path, aside)
+        conflict = beside(path, aside)
         self._tell(path, f"a save that came late is kept in {os.path.basename(conflict)}")
 
     def _restore(self, path: str, aside: str, tip: str) -> bool:
@@ -142,7 +164,7 @@ class KeptFiles:
         They are kept in turn: somebody may have opened them meanwhile.
         """
         try:
-            late = os.lstat(aside).st_ino
+            late = Placed(os.lstat(aside).st_ino, _read(aside) or b"")
             kernel.exchange(aside, path)
         except OSError:
             return False
@@ -185,19 +207,3 @@ def _is_open(path: str) -> bool:
         return state == "refused"
     finally:
         os.close(descriptor)
-
-
-def _beside(path: str, aside: str) -> str:
-    """Rename to the first free `NAME.p42-conflict`: who has it open goes on writing into it."""
-    for number in range(1, _CONFLICTS):
-        conflict = f"{path}.p42-conflict" + (f"-{number}" if number > 1 else "")
-        try:
-            kernel.rename_new(aside, conflict)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            if error.errno not in kernel.UNKNOWN or os.path.lexists(conflict):
-                continue
-            os.rename(aside, conflict)
-        return conflict
-    return aside

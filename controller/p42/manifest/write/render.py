@@ -23,6 +23,7 @@ _DIGEST = re.compile(r"(?=.*[acdf])[0-9a-f]{12}\Z")  # the lookahead: no number 
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 # What JSON leaves as it is and YAML does not take, or takes for the end of a line.
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would make one for each call
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
@@ -54,7 +55,7 @@ def flow(value: Any) -> str:
         return "{" + ", ".join(f"{scalar(k)}: {flow(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(flow(item) for item in value) + "]"
-    return scalar(value) if isinstance(value, str) else json.dumps(value)
+    return scalar(value) if isinstance(value, str) else _json(value)
 
 
 def scalar(text: str) -> str:
@@ -65,7 +66,7 @@ def scalar(text: str) -> str:
 
 def quoted(text: str) -> str:
     """A string in double quotes that JSON and YAML read the same."""
-    return _UNPRINTABLE.sub(_escape, json.dumps(text, ensure_ascii=False))
+    return _UNPRINTABLE.sub(_escape, _json(text))
 
 
 def as_json(value: Any, eol: str = "", margin: str = "", unit: str = "") -> str:
@@ -85,7 +86,7 @@ def _json_line(value: Any) -> str:
         return "{" + ", ".join(f"{quoted(k)}: {_json_line(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(_json_line(item) for item in value) + "]"
-    return quoted(value) if isinstance(value, str) else json.dumps(value)
+    return quoted(value) if isinstance(value, str) else _json(value)
 
 
 def _ordered(value: Any, key: str = "") -> Any:

@@ -15,15 +15,16 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from p42.manifest.write import kernel, obstacles
+from p42.manifest.write.clash import Tell
 from p42.manifest.write.directories import Directories
 from p42.manifest.write.dotdir import discard
-from p42.manifest.write.exchange import swap
+from p42.manifest.write.exchange import Clash, swap
 from p42.manifest.write.identity import check_spec, number_of, page_of
-from p42.manifest.write.kept import KeptFiles, Tell
+from p42.manifest.write.kept import KeptFiles
 from p42.manifest.write.settling import Settling
 from p42.manifest.write.sidecar import Sidecars
 from p42.manifest.write.splice import Page
-from p42.manifest.write.stage import Staged, read_base, stage
+from p42.manifest.write.stage import Base, Staged, read_base, stage
 from p42.manifest.write.verdict import Gone, Pace, Refused, Wait, Went, in_words
 from p42.model.refs import Ref
 from p42.model.resource import Annotation, Resource
@@ -106,6 +107,7 @@ class Scribe:
     def write(self, jobs: Sequence[Job], *, hurry: bool = False) -> list[Draft]:
         """Write each job's file as far as it may be written now. `hurry`: no settling is asked."""
         self.directories.begin()
+        self._sidecars.begin()
         drafts = [self._draft(job, hurry=hurry) for job in jobs]
         self._sync([draft for draft in drafts if draft.staged is not None])
         for draft in drafts:
@@ -135,10 +137,7 @@ class Scribe:
             draft.refuse_all("asked for by status.write")
             return draft
         try:
-            path = self.directories.real(job.path)
-            if os.path.islink(path):
-                path = os.path.realpath(path)
-            self._prepare(draft, path, hurry=hurry)
+            self._prepare(draft, self._read(job.path), hurry=hurry)
         except Wait as error:
             draft.wait_all(str(error), error.after)
         except Refused as error:
@@ -150,9 +149,21 @@ class Scribe:
             self._failed(draft, error)
         return draft
 
-    def _prepare(self, draft: Draft, path: str, *, hurry: bool) -> None:
-        self.directories.meet(os.path.dirname(path))
-        base = read_base(path)
+    def _read(self, path: str) -> Base:
+        """The file that `path` leads to. What a crash left beside it is seen to first."""
+        path = self.directories.real(path)
+        while True:
+            self.directories.meet(os.path.dirname(path))
+            try:
+                return read_base(path)
+            except OSError as error:
+                real = os.path.realpath(path)
+                if error.errno != errno.ELOOP or real == path:
+                    raise
+                path = real  # of a link, which is rare: so it is not asked for
+
+    def _prepare(self, draft: Draft, base: Base, *, hurry: bool) -> None:
+        path = base.path
         before = page_of(path, base.data)
         page = self._page(draft, before, path)
         if page is before:
@@ -162,7 +173,7 @@ class Scribe:
             need = self._pace.settle if here.ability.full else self._pace.quiet
             if left := self._settling.left(path, base.found, need):
                 raise Wait("it has just been saved", after=left)
-        obstacle = obstacles.editor_at(path) or obstacles.git_at(here.git)
+        obstacle = self.directories.obstacle(path, here)
         if obstacle or obstacles.has_conflict(base.data):
             raise Wait(obstacle or "it has conflict markers")
         draft.staged = stage(here.dot, base, page.data)
@@ -217,13 +228,15 @@ class Scribe:
             return
         here = self.directories.claim(os.path.dirname(staged.base.path))
         try:
-            if obstacle := obstacles.git_at(here.git):  # staging and syncing took their time
+            if obstacle := self.directories.git_now(here):  # staging and syncing took their time
                 discard(staged.path)
                 raise Wait(obstacle)
             swap(staged, here.ability)
         except (Wait, Gone) as error:
             # What is gone is looked for once more: that tells whether it is gone for good.
             draft.wait_all(str(error), getattr(error, "after", _OFTEN))
+            if isinstance(error, Clash):
+                self.kept.clashed(staged, error, leased=here.ability.lease)
         except Refused as error:
             draft.refuse_all(str(error))
         except OSError as error:

@@ -33,6 +33,11 @@ class Sidecars:
 
     def __init__(self, home: str) -> None:
         self._home = home
+        self._names: dict[str, set[str]] = {}  # since the round began, by directory of sidecars
+
+    def begin(self) -> None:
+        """A round begins: which sidecars there are is looked at afresh, once for each directory."""
+        self._names.clear()
 
     def put(self, dot: DotDir | None, ref: Ref, file: str, status: Mapping[str, Any]) -> str:
         """Write it into `dot`, or with None or where that fails, into the home. Returns its path.
@@ -48,7 +53,8 @@ class Sidecars:
                     with contextlib.suppress(FileExistsError):
                         os.mkdir(os.path.dirname(path), 0o700)
                     dot.place(path, content)
-                discard(self._at_home(ref))
+                self._names.pop(os.path.dirname(path), None)
+                self._discard(self._at_home(ref))
                 return path
             except (OSError, Refused):
                 pass  # a full disk, a read-only directory: the home may be elsewhere
@@ -62,16 +68,33 @@ class Sidecars:
                 os.replace(temporary, path)
             finally:
                 discard(temporary)
+                self._names.pop(os.path.dirname(path), None)
         return path
 
     def drop(self, dot: DotDir | None, ref: Ref) -> None:
         """Take the sidecar away, wherever it is. Nothing there: no effect."""
         if dot is not None:
-            discard(f"{dot.path}/status/{name_of(ref)}")
-        discard(self._at_home(ref))
+            self._discard(f"{dot.path}/status/{name_of(ref)}")
+        self._discard(self._at_home(ref))
+
+    def _discard(self, path: str) -> None:
+        """That there is none is the rule: one listing tells it of all."""
+        directory, _, name = path.rpartition("/")
+        if directory not in self._names:
+            self._names[directory] = _names_in(directory)
+        if name in self._names[directory]:
+            self._names[directory].discard(name)
+            discard(path)
 
     def _at_home(self, ref: Ref) -> str:
         return f"{self._home}/status/{name_of(ref)}"
+
+
+def _names_in(directory: str) -> set[str]:
+    try:
+        return set(os.listdir(directory))
+    except OSError:
+        return set()
 
 
 def _read(path: str) -> bytes | None:

@@ -53,15 +53,12 @@ def stage(dot: DotDir, base: Base, data: bytes) -> Staged:
 
     Not synced yet: whoever stages many syncs once.
     """
-    dot.make()
     aside = dot.aside(os.path.basename(base.path), base.data, data)
     path = dot.fresh()
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(path, flags, 0o600)
+    descriptor = _open_new(dot, path, stat.S_IMODE(base.found.st_mode))
     try:
         write_all(descriptor, data)
-        _dress(descriptor, base)
-        inode = os.fstat(descriptor).st_ino
+        inode = _dress(descriptor, base)
     except BaseException:
         discard(path)
         raise
@@ -87,6 +84,8 @@ def read_all(descriptor: int, size: int) -> bytes:
     while left > 0 and (part := os.read(descriptor, left)):
         parts.append(part)
         left -= len(part)
+        if left == 1:
+            break  # that one was asked for, and is not there
     return b"".join(parts)
 
 
@@ -106,24 +105,43 @@ def _allow(found: os.stat_result) -> None:
         raise Refused("it is read-only")
 
 
-def _dress(descriptor: int, base: Base) -> None:
-    """Owner, extended attributes (access lists are among them) and mode of the old file."""
+def _open_new(dot: DotDir, path: str, mode: int) -> int:
+    """A descriptor for writing `path`, a new file in `dot`, which may have been taken away.
+
+    `mode` is as good as final here: into `.p42/` its owner alone can look.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        return os.open(path, flags, mode)
+    except FileNotFoundError:
+        dot.make()
+        return os.open(path, flags, mode)
+
+
+def _dress(descriptor: int, base: Base) -> int:
+    """Owner, extended attributes (access lists are among them) and mode of the old file.
+
+    Returns the inode that now has them.
+    """
     made, found = os.fstat(descriptor), base.found
-    if (made.st_uid, made.st_gid) != (found.st_uid, found.st_gid):
+    owned = (made.st_uid, made.st_gid) == (found.st_uid, found.st_gid)
+    if not owned:
         try:
             os.fchown(descriptor, found.st_uid, found.st_gid)
         except PermissionError:
             raise Refused("its owner could not be kept") from None
-    if hasattr(os, "listxattr"):
-        _copy_attributes(descriptor, base.path)
-    os.fchmod(descriptor, stat.S_IMODE(found.st_mode))
+    plain = not (hasattr(os, "listxattr") and _copy_attributes(descriptor, base.path))
+    if not (owned and plain and made.st_mode == found.st_mode):  # the first two may change it
+        os.fchmod(descriptor, stat.S_IMODE(found.st_mode))
+    return made.st_ino
 
 
-def _copy_attributes(descriptor: int, path: str) -> None:
+def _copy_attributes(descriptor: int, path: str) -> bool:
+    """Whether there are any."""
     try:
         names = os.listxattr(path)
     except OSError:
-        return  # a file system without any
+        return False  # a file system without any
     for name in names:
         try:
             os.setxattr(descriptor, name, os.getxattr(path, name))
@@ -131,3 +149,4 @@ def _copy_attributes(descriptor: int, path: str) -> None:
             # Those of the system's security are given to each file by the system itself.
             if name.startswith(("user.", "system.posix_acl")):
                 raise Refused(f"its attribute {name} could not be kept") from None
+    return bool(names)

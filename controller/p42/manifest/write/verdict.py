@@ -41,6 +41,7 @@ class Pace:
 
     gather: float = 0.25  # more documents of the same file may be about to settle
     gather_limit: float = 1.0  # but the first one waits no longer than this
+    burst: float = 5.0  # nor many files, while statuses keep coming, than this
     settle: float = 1.0  # since the file last changed: who saves may save again
     quiet: float = 2.0  # the same where leases or the exchange are missing
     gap: float = 5.0  # between two writes to one file (CONTRACT, "Manifests")

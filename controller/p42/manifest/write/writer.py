@@ -36,7 +36,8 @@ Result = TypeVar("Result")
 class StatusWriter:
     """One per home. `mode`: inline, sidecar or none, as in `status.write`.
 
-    `durable`: new bytes are on disk before they replace old ones.
+    `durable`: new bytes are on disk before they replace old ones. `redact` takes secrets out of a
+    body before it is anywhere.
     """
 
     def __init__(
@@ -47,8 +48,10 @@ class StatusWriter:
         pace: Pace = _DEFAULT_PACE,
         journal: Journal | None = None,
         durable: bool = True,
+        redact: Callable[[Any], Any] = lambda body: body,
     ) -> None:
         self._mode = mode
+        self._redact = redact
         self._journal = journal
         self._scribe = Scribe(str(home), mode=mode, pace=pace, tell=self._tell, durable=durable)
         self._agenda = Agenda(pace)
@@ -57,7 +60,8 @@ class StatusWriter:
         self._running = False
         self._went: dict[Ref, Went] = {}
         self._then: dict[Ref, tuple[Wanted, Callable[[], None]]] = {}
-        self._ripe: dict[Ref, tuple[str, Callable[[], None]]] = {}  # by now only kept files wait
+        # By now only kept files at that path wait; None = not even they.
+        self._ripe: dict[Ref, tuple[str | None, Callable[[], None]]] = {}
         self._woken = asyncio.Event()
         self._turn = asyncio.Lock()  # of `run` and `flush`: the scribe has one desk
         self._next_look: float | None = None  # loop time, at displaced files
@@ -74,7 +78,7 @@ class StatusWriter:
         `then` is called in the loop when `body` stands there, or never will, and nothing of the
         write is left beside the file; not if a newer one of that name has taken its place.
         """
-        wanted = Wanted(resource, body)
+        wanted = Wanted(resource, self._redact(body))
         self._then.pop(resource.ref, None)
         self._ripe.pop(resource.ref, None)
         if then is not None:
@@ -122,7 +126,8 @@ class StatusWriter:
                 self._tell_ripe()
 
     async def _until_something_is_due(self) -> None:
-        times = [at for at in (self._agenda.next(), self._next_look) if at is not None]
+        now = asyncio.get_running_loop().time()
+        times = [at for at in (self._agenda.next(now), self._next_look) if at is not None]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(min(times, default=None)):
                 await self._woken.wait()
@@ -141,7 +146,7 @@ class StatusWriter:
         for draft in drafts:
             self._agenda.done(draft, now)
             for wanted in draft.job.wanted:
-                self._note(wanted, draft.went[wanted.resource.ref])
+                self._note(wanted, draft.went[wanted.resource.ref], wrote=draft.wrote)
 
     async def _look(self) -> None:
         """At the displaced files."""
@@ -160,19 +165,21 @@ class StatusWriter:
 
     def _tell_ripe(self) -> None:
         for ref, (path, then) in list(self._ripe.items()):
-            if not self._scribe.keeps(path):
+            if path is None or not self._scribe.keeps(path):
                 del self._ripe[ref]
                 then()
 
     def _tell(self, path: str, what: str) -> None:
         self._tidings.append((path, what))
 
-    def _note(self, wanted: Wanted, went: Went) -> None:
+    def _note(self, wanted: Wanted, went: Went, *, wrote: bool) -> None:
         ref = wanted.resource.ref
         meant, then = self._then.get(ref, (None, None))
         if then is not None and meant is wanted and went.mode != "waiting":
             del self._then[ref]
-            self._ripe[ref] = (wanted.resource.place.file, then)
+            # Where the document is not in the file any more, nothing was written for it there.
+            waits = wrote or went.mode == "inline"
+            self._ripe[ref] = (wanted.resource.place.file if waits else None, then)
         if wanted.body is None and went.mode != "waiting":
             self._went.pop(ref, None)
             return
