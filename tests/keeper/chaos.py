@@ -41,8 +41,8 @@ class Chaos:
         home.mkdir(parents=True)
         manifest = home.parent / "projects.yaml"
         manifest.write_text("---\n".join(
-            [_document(name) for name in self.names]
-            + [_document(name, "always") for name in self.always]
+            [declared(name) for name in self.names]
+            + [declared(name, "always") for name in self.always]
         ))  # fmt: skip
         self.daemon = self._serve("-f", str(manifest))
         self.ports = self._until(self._ready_ports, "the projects are ready", limit=30.0)
@@ -147,7 +147,8 @@ class Chaos:
         assert len(self._children("p42-zygote")) <= 1
 
     def _count_descriptors(self) -> tuple[int, int]:
-        return tuple(psutil.Process(pid).num_fds() for pid in (self.daemon.pid, self._keeper()))
+        daemon, keeper = psutil.Process(self.daemon.pid), psutil.Process(self._keeper())
+        return daemon.num_fds(), keeper.num_fds()
 
     def _listing(self) -> set[str]:
         """Files of the home, logs left out; what SQLite keeps beside its database as well."""
@@ -174,7 +175,8 @@ def _is(pid: int, prefix: str) -> bool:
         return False
 
 
-def _document(name: str, activation: str = "onDemand") -> str:
+def declared(name: str, activation: str = "onDemand") -> str:
+    """The manifest of a project, in one line."""
     body = {
         "apiVersion": "p42.dev/v1", "kind": "ProjectCI", "metadata": {"name": name},
         "spec": {"activation": activation},

@@ -57,6 +57,8 @@ def test_everything_ends_when_the_keeper_is_told_to(daemon: Daemon, run: Path) -
     assert daemon.ended()
     until(lambda: not any(alive(pid) for pid in children), "no child is left")
     assert not (run / "keeper.sock").exists()
+    until(lambda: not alive(daemon.pid), "the keeper is gone")
+    assert [path.name for path in run.iterdir()] == ["keeper.lock"]
 
 
 def test_without_a_daemon_for_the_grace_period_everything_ends(run: Path) -> None:

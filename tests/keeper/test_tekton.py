@@ -7,11 +7,14 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from p42.wire.tekton import CUT
 from tests.keeper.conftest import Client, Daemon, declaration
 
 
@@ -78,6 +81,48 @@ def test_a_request_followed_by_end_of_input_is_answered(port: int) -> None:
         netcat.shutdown(socket.SHUT_WR)
         answer = b"".join(iter(lambda: netcat.recv(4096), b""))
     assert json.loads(answer)["type"] == "error"
+
+
+@pytest.fixture
+def broker(run: Path) -> Iterator[list[str]]:
+    """A daemon that says to everything what stands in the list."""
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(run / "nobody.sock"))
+    server.listen()
+    texts: list[str] = []
+
+    def serve() -> None:
+        with suppress(OSError):  # closed: the test is over
+            while True:
+                line, _ = server.accept()
+                with line, line.makefile("rb") as asked:
+                    asked.readline()
+                    reply = {"success": True, "data": {"text": texts[0]}}
+                    line.sendall(json.dumps(reply).encode() + b"\n")
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield texts
+    server.shutdown(socket.SHUT_RDWR)
+    server.close()
+    thread.join()
+
+
+def test_a_long_answer_fits_the_one_read_of_the_originals(
+    broker: list[str], client: Client
+) -> None:
+    """Their message handler and projects chat call recv(4096) once (wire.md, 3.9)."""
+    broker.append("\u2026 a long story " * 1000)
+    client.sock.sendall(b'{"content":"tell"}\n')
+    answer = json.loads(client.sock.recv(4096))
+    assert answer["type"] == "response"
+    assert answer["content"].endswith("[cut here; `p42 chat` shows it whole]")
+    assert broker[0].startswith(answer["content"].removesuffix(CUT))
+
+
+def test_who_asks_for_the_whole_answer_gets_it(broker: list[str], client: Client) -> None:
+    broker.append("x" * 100_000)
+    assert client.say({"content": "tell", "whole": True})["content"] == broker[0]
 
 
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv (util-linux) is missing")

@@ -46,6 +46,7 @@ def main() -> None:
     keeper.begin()
     reactor.run()
     (run / "keeper.sock").unlink(missing_ok=True)
+    _leave_nothing(run / "keeper.log")
 
 
 def _settle(run: Path) -> None:
@@ -66,6 +67,12 @@ def _settle(run: Path) -> None:
     for fd in (null, log):
         if fd > 2:
             os.close(fd)
+
+
+def _leave_nothing(log: Path) -> None:
+    """A log without a word in it goes; one with a traceback stays for whoever looks into it."""
+    if log.exists() and not log.stat().st_size:
+        log.unlink()
 
 
 def _signals(reactor: Reactor, keeper: Keeper) -> None:

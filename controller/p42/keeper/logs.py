@@ -56,15 +56,24 @@ class Log:
     def _keep(self, data: bytes) -> None:
         second = int(time.monotonic())
         if second != self._second:
-            if self._dropped:
-                note = f"p42: {self._dropped} bytes dropped, more than {RATE} in a second\n"
-                data = note.encode() + data
+            data = self._count() + data
             self._second, self._written, self._dropped = second, 0, 0
         if self._written + len(data) > RATE:
+            if not self._dropped:
+                # At once: what comes next may fill, and so rotate away, every file there is.
+                self._append(
+                    f"\np42: over {RATE} bytes in a second; the rest is dropped\n".encode()
+                )
             self._dropped += len(data)
             return
         self._written += len(data)
         self._append(data)
+
+    def _count(self) -> bytes:
+        """What is to be said of the last second."""
+        if not self._dropped:
+            return b""
+        return f"p42: {self._dropped} bytes dropped, more than {RATE} in a second\n".encode()
 
     def _append(self, data: bytes) -> None:
         try:
@@ -84,6 +93,8 @@ class Log:
         if not self.open:
             return
         self.open = False
+        if self._dropped:
+            self._append(self._count())
         self._reactor.forget(self._pipe)
         os.close(self._pipe)
         if self._file >= 0:
