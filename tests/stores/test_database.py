@@ -204,3 +204,14 @@ async def test_a_copy_of_no_home_makes_none(home: Path) -> None:
         assert SqliteLedger(database).entries() == ()
         assert SqliteLedger(database).lost is False
     assert not home.exists()
+
+
+async def test_a_flipped_bit_in_the_names_of_tables_is_damage_and_no_bug(home: Path) -> None:
+    """sqlite3 quotes the name in its error, and fails to decode that."""
+    with Database.open(home) as database:
+        await SqliteLedger(database).record(entry())
+    data = bytearray((home / "state.db").read_bytes())
+    data[data.index(b"CREATE TABLE ledger") + len("CREATE TABLE ")] ^= 0x80
+    (home / "state.db").write_bytes(data)
+    with Database.open(home) as database:
+        assert database.aside is not None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from p42.model.diagnostic import Diagnostic
-from p42.model.look import FileLook, SourceLook
+from p42.model.look import FileLook, SourceLook, Traced
 from p42.model.refs import Ref
 from p42.model.resource import Resource
 
@@ -33,6 +33,9 @@ class Sources(Protocol):
     def explained(self, source: str, files: Sequence[str]) -> frozenset[str]:
         """Those of the missing `files` whose absence git explains: HEAD lacks them, and an
         earlier HEAD (the reflog) had them. Nothing outside a work tree or with git locks."""
+
+    def traced(self, resource: Resource) -> Traced:
+        """What git knows of a document. May be called beside any other."""
 
     async def watch(
         self,

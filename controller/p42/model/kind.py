@@ -76,6 +76,7 @@ class Kind(Generic[Spec, Seen, StepT]):
     `volatile` names fields of Seen that a real observe may show otherwise than predict said.
     `uses` names the ports of World its driver and verbs get; others raise on access.
     `nothing` is the Seen of a world in which the thing never was.
+    `unasked`: whether the spec says that what a model wrote of it may run without a person's word.
     """
 
     name: str  # "Command"
@@ -94,6 +95,7 @@ class Kind(Generic[Spec, Seen, StepT]):
     uses: frozenset[str] = frozenset()
     volatile: frozenset[str] = frozenset()
     verbs: tuple[Verb[Any, Any], ...] = ()
+    unasked: Callable[[Spec], bool] = lambda _: False
 
 
 AnyKind = Kind[Any, Any, Any]

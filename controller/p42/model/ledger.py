@@ -24,6 +24,8 @@ class Entry:
     paused: bool = False  # `p42 pause`, kept over restarts
     held: bool = False  # its deletion waits for --prune, kept over restarts
     reached: str = ""  # digest last made real; kept only where `p42.dev/heal: warn` asks for it
+    let: str | None = None  # digest of what `resource` executes, as it was let through; None = old
+    head: str = ""  # where git's HEAD was then, where that was asked
 
 
 class Ledger(Protocol):

@@ -46,3 +46,19 @@ class SourceLook:
     source: str
     files: tuple[FileLook, ...]
     gone: str = ""  # why, for a person; "" = it is there
+
+
+SPEC = ""  # the part of a document that is its spec; other parts are the files it names
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """What git knows of a document. `head` is the commit, "" = no work tree, or git cannot tell.
+
+    `busy`: git is in the middle of something, and shows neither the old state nor the new one.
+    `equal`: the parts that are what HEAD has; none outside a work tree.
+    """
+
+    head: str = ""
+    busy: bool = False
+    equal: frozenset[str] = frozenset()

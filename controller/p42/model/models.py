@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol
 
 from p42.model.completion import Answer, Call, Health, ModelCard, Piece, Prompt, Text, ToolCall
+from p42.model.money import Price
 from p42.model.refs import Ref
+from p42.model.relay import Billed, Opening, Relay
 
 
 class Provider(Protocol):
@@ -57,5 +59,27 @@ class Models(Protocol):
     async def list(self, ref: Ref) -> tuple[ModelCard, ...]:
         """What the account's vendor lists."""
 
+    async def price(self, ref: Ref, model: str) -> Price | None:
+        """What `model` costs there; None = nobody knows."""
+
+    def default(self) -> Ref:
+        """The account of whoever names none. Blocked without one."""
+
     def follow(self) -> AsyncIterator[Ref]:
         """Accounts whose health may have changed, until closed."""
+
+
+class Relaying(Models, Protocol):
+    """Models that also pass on a request in its vendor's own words."""
+
+    def spec_of(self, account: str | None) -> tuple[str, Mapping[str, Any]]:
+        """Name and spec (camelCase) of the account meant, None = the default. Blocked if none."""
+
+    def relays(self, account: str | None) -> bool:
+        """Whether its vendor speaks Anthropic's Messages API itself. Blocked as above."""
+
+    def relay(self, relay: Relay) -> AsyncIterator[Opening | bytes | Billed]:
+        """What the vendor answers, as it comes: an Opening, bytes, and last what it cost.
+
+        Metered and raising as `ask`; an error that the vendor tells is no error here.
+        """

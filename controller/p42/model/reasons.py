@@ -80,7 +80,8 @@ REASONS: dict[str, Reason] = _table(
     ("KeyMissing", Mend.USER, True,
      "The key reference leads to nothing.", "Set it: `p42 account login NAME`, or the variable."),
     ("KeyLocked", Mend.USER, True,
-     "The keychain is locked.", "Unlock it; the key is read again by itself."),
+     "The keychain, or the file keys.age, is locked.",
+     "Unlock it (keys.age: `p42 account unlock`); the key is read again by itself."),
     ("KeyRejected", Mend.USER, True,
      "The provider refused the key.", "`p42 account login NAME` with a valid one."),
     ("BudgetExceeded", Mend.USER, True,
@@ -98,6 +99,9 @@ REASONS: dict[str, Reason] = _table(
     ("InternalError", Mend.FAILED, False,
      "A bug in p42.", "`p42 logs daemon` has the traceback; please report it."),
 )  # fmt: skip
+
+# What passes in a thing that is there and stays: who needs it goes on, and is told when it asks.
+PASSING = frozenset({"RateLimited", "ProviderDown"})
 
 
 def mend_of(reason: str) -> Mend:

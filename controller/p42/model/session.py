@@ -48,6 +48,7 @@ class Session:
     command: str = ""
     summary: str = ""
     summarized: int = 0
+    vendor: str = ""  # the id by which a process agent's own program goes on with it
 
     def state(self, now: Instant) -> State:
         """Where it stands. Any state but completed is a matter of time alone."""
@@ -94,7 +95,8 @@ class Sessions(Protocol):
         """Turns from number `first` on, in order."""
 
     async def change(self, session: str, **fields: Any) -> Session | None:
-        """Set fields of the session (ended, archived, model, command, summary, summarized)."""
+        """Set fields of the session (ended, archived, model, command, summary, summarized,
+        vendor)."""
 
     async def list(
         self, *, agent: str = "", archived: bool = False, limit: int = 1000
@@ -103,6 +105,9 @@ class Sessions(Protocol):
 
     async def search(self, words: str, *, limit: int = 50) -> Sequence[Hit]:
         """Turns that hold all of `words`, best first; archived ones too."""
+
+    async def put(self, session: Session, turns: Sequence[Turn]) -> bool:
+        """Take in a whole conversation from elsewhere; False if one of that id is there."""
 
     async def delete(self, session: str) -> bool:
         """Forget it with all its turns; whether it was there."""

@@ -38,7 +38,8 @@ class Verb(Generic[Takes, Gives]):
     """`do(world, request)` answers with `Gives`; with `streams`, with an iterator of them.
 
     `takes` is a frozen dataclass: a door builds it strictly from JSON, unknown keys are errors.
-    `legacy` marks the request types of the original Port 42 protocol.
+    `legacy` marks the request types of the original Port 42 protocol. `named`: the request's own id
+    is a field `id` of what it takes (a session's, in the original).
     """
 
     name: str
@@ -50,3 +51,5 @@ class Verb(Generic[Takes, Gives]):
     do: Callable[[Any, Takes], Awaitable[Gives]] | Callable[[Any, Takes], AsyncIterator[Any]]
     streams: bool = False
     legacy: bool = False
+    named: bool = False
+    needs_payload: bool = False  # absent is an error, where null is not

@@ -121,10 +121,20 @@ class Database:
         Blocked for the disk. A cancelled call may still be written.
         """
         async with self._room:
-            loop = asyncio.get_running_loop()
-            answer: asyncio.Future[T] = loop.create_future()
-            self._writer.put(Item(change, then, durable, loop, answer))
-            return await answer
+            return await self.post(change, then=then, durable=durable)
+
+    def post(
+        self,
+        change: Callable[[sqlite3.Connection], T],
+        *,
+        then: Callable[[], None] | None = None,
+        durable: bool = True,
+    ) -> asyncio.Future[T]:
+        """As `write`, without waiting: for who has no more than one change under way at a time."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+        self._writer.put(Item(change, then, durable, loop, answer))
+        return answer
 
     def close(self) -> None:
         """Write what is queued, leave state.db alone on disk, no -wal. Blocking, a few ms."""

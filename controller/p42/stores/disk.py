@@ -116,6 +116,8 @@ def _is_sound(path: Path) -> bool:
             rows = connection.execute("PRAGMA quick_check(1)").fetchall()
             ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
             tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+        except UnicodeDecodeError:  # sqlite3 quotes a damaged schema in its error, byte by byte
+            return False
         except sqlite3.DatabaseError as error:
             if primary(error) in _DAMAGED:
                 return False

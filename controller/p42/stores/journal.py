@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 
 from p42.model.errors import P42Error
@@ -47,9 +47,12 @@ class _Follower:
 class SqliteJournal:
     """The Journal port, and what `p42 events` asks. Use from the event loop alone."""
 
-    def __init__(self, database: Database, *, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, *, clock: Clock, redact: Callable[[str], str] = str
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._redact = redact
         self._events: dict[int, Event] = {}  # in the order of their last occurrence
         self._rings: dict[Ref | None, deque[int]] = {}
         self._changed: set[int] = set()
@@ -64,7 +67,7 @@ class SqliteJournal:
     def note(self, ref: Ref | None, reason: str, message: str, *, warning: bool = False) -> None:
         """Note an event. Never blocks, never raises; no secret and no value may be in it."""
         now = self._clock.now()
-        message = clean(message[:MESSAGE])
+        message = clean(self._redact(message)[:MESSAGE])  # cut last: half a secret is still one
         ring = self._rings.get(ref)
         latest = self._events[ring[-1]] if ring else None
         told = (reason, message, warning)

@@ -1,28 +1,37 @@
-"""SystemKeys: where key references lead: a variable, a file, the keychain of the system.
+"""SystemKeys: where key references lead: a variable, a file, the keychain, or keys.age.
 
-The keychain may ask its user and wait for ever (a desktop's prompt), and on a machine without one
-there is nothing to ask. So each question runs in a thread of its own with a deadline, one at a
-time: a prompt nobody answers must not gather threads, nor hold up the exit.
+`keychain:SERVICE/ACCOUNT` names an entry, whatever store holds it. Which one that is, `keys.store`
+says:
+
+    auto       the keychain; keys.age only for entries that somebody put there by `--store file`
+    keychain   the keychain alone
+    file       keys.age alone
+
+p42 never changes from one to the other by itself: a keychain that is locked stays the answer.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import stat
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from p42.model.errors import Blocked
-from p42.model.faults import fault
-from p42.stores.caught import Caught
+from p42.model.errors import Blocked, InvalidInput
+from p42.model.secret import Secret
+from p42.stores import keyplain
+from p42.stores.keychain import DEADLINE, Keychain
+from p42.stores.keyfile import NAME, KeyFile, Stamp
+from p42.stores.keynews import Follow, KeyNews
+from p42.stores.keyref import KeyRef, Locked, Missing, NoKey, State, key_ref
+from p42.stores.redaction import SHORTEST, Redactor
 
-State = Literal["present", "missing", "locked"]
-DEADLINE = 5.0  # s; a keychain that needs longer is waiting for a person
-MAX_KEY = 64 * 1024  # bytes; more is no key
+Store = Literal["auto", "keychain", "file"]
+PASSPHRASE = "P42_KEYS_PASSPHRASE"  # noqa: S105 - the name of a variable
+# s; how long an answer of the keychain is used again. It costs a few ms, and a model is called
+# often; the loop looks anew once a minute.
+KEPT = 60.0
 
 
 class KeyState(NamedTuple):
@@ -32,126 +41,249 @@ class KeyState(NamedTuple):
     why: str = ""
 
 
-Keychain = Callable[[str, str], KeyState]
+class Places(NamedTuple):
+    """Which stores there are. `chosen` is keys.store; `keychain` "" where there is none to use."""
 
-
-def ask_keychain(service: str, account: str) -> KeyState:
-    """Ask the keychain of the system. Blocking, perhaps for ever."""
-    import keyring  # a slow import, and only here: most machines never get to this line
-    import keyring.errors as refused
-
-    place = f"keychain:{service}/{account}"
-    try:
-        found = keyring.get_password(service, account)
-    except refused.NoKeyringError:
-        return KeyState("missing", f"{place}: this machine has no keychain; use env: or file:")
-    except refused.KeyringLocked:
-        return KeyState("locked", f"{place}: the keychain is locked; unlock it")
-    except refused.KeyringError as error:
-        return KeyState("locked", f"{place}: the keychain does not answer ({type(error).__name__})")
-    return KeyState("present") if found else KeyState("missing", f"{place}: nothing stored there")
+    chosen: Store
+    keychain: str
+    why: str  # there is no keychain to use; "" = there is
+    file: str  # its path
+    exists: bool
+    unlocked: bool
 
 
 class SystemKeys:
-    """The Keys port. `env` is the daemon's environment."""
+    """The Keys port, and what `account login` needs. `env` is the daemon's environment.
+
+    Every key is known to `redactor` before anyone gets it. Use from one event loop.
+    """
 
     def __init__(
         self,
         env: Mapping[str, str],
         *,
-        keychain: Keychain = ask_keychain,
+        home: Path,
+        store: Store = "auto",
+        redactor: Redactor | None = None,
         deadline: float = DEADLINE,
     ) -> None:
-        self._env = env
-        self._keychain = keychain
-        self._deadline = deadline
-        self._asking: threading.Thread | None = None
-        self._turn = asyncio.Lock()
+        self._env, self._chosen = env, store
+        self._redactor = redactor or Redactor()
+        self._keychain = Keychain(deadline=deadline)
+        self._file = KeyFile(home / NAME)
+        self._kept: dict[KeyRef, tuple[Secret, float]] = {}  # until that loop time
+        self._news = KeyNews()
+        self._given = self._secret(env.get(PASSPHRASE, ""))
+        self._opening = asyncio.Lock()
+        # The file that the given passphrase did not open: trying costs seconds of a core.
+        self._failed: tuple[Stamp | None, Blocked] | None = None
 
     async def state(self, reference: str) -> State:
-        """Whether there is a key, without reading more than needed and never showing it."""
+        """Whether there is a key; the keychain is asked anew."""
         return (await self.look(reference)).state
 
     async def look(self, reference: str) -> KeyState:
         """The state with its reason. Blocked when a key file is open to others, or no reference."""
-        scheme, _, rest = reference.partition(":")
-        if scheme == "env" and rest:
-            return self._look_env(rest)
-        if scheme == "file" and rest:
-            return _look_file(rest)
-        service, _, account = rest.partition("/")
-        if scheme == "keychain" and service and account:
-            return await self._look_keychain(service, account)
-        # What it says is not repeated: it may be the key itself.
-        raise Blocked("a key must be keychain:SERVICE/ACCOUNT, env:NAME or file:PATH")
-
-    def _look_env(self, name: str) -> KeyState:
-        if self._env.get(name):
-            return KeyState("present")
-        return KeyState(
-            "missing", f"env:{name}: not set where p42 was started; set it, `p42 restart`"
-        )
-
-    async def _look_keychain(self, service: str, account: str) -> KeyState:
-        late = (
-            f"keychain:{service}/{account}: no answer in {self._deadline:g} s; unlock the keychain"
-        )
         try:
-            async with asyncio.timeout(self._deadline), self._turn:
-                if self._asking is not None:
-                    return KeyState("locked", late)  # an earlier question still waits for a person
-                return await self._ask(service, account)
-        except TimeoutError:
-            return KeyState("locked", late)
+            await self._read(key_ref(reference))
+        except NoKey as error:
+            return KeyState(error.state, str(error))
+        return KeyState("present")
 
-    async def _ask(self, service: str, account: str) -> KeyState:
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[KeyState] = loop.create_future()
+    async def read(self, reference: str) -> Secret:
+        """The key. Missing or Locked (both Blocked) with what to do; Blocked as `look`.
 
-        def tell(found: KeyState) -> None:
-            if not answer.done():
-                answer.set_result(found)
+        A keychain's answer may be KEPT seconds old, unless p42 itself changed it.
+        """
+        ref = key_ref(reference)
+        kept, until = self._kept.get(ref, (None, 0.0))
+        if kept is not None and asyncio.get_running_loop().time() < until:
+            return kept
+        return await self._read(ref)
 
-        def ask() -> None:
-            found = KeyState("locked")
-            with Caught() as caught:  # a keychain's library may raise anything
-                found = self._keychain(service, account)
-            if caught.error is not None:
-                kind = type(caught.error).__name__  # its text may quote what it was given
-                why = f"keychain:{service}/{account}: the keychain failed ({kind})"
-                found = KeyState("locked", why)
-            self._asking = None
-            with contextlib.suppress(RuntimeError):  # the loop is closed: too late
-                loop.call_soon_threadsafe(tell, found)
+    def follow(self) -> AsyncIterator[str | None]:
+        """References whose key may have changed, None = any, until closed."""
+        return self._news.follow()
 
-        self._asking = threading.Thread(target=ask, name="keychain", daemon=True)
-        self._asking.start()
-        return await answer
+    async def watch(self, follow: Follow) -> None:
+        """Let followers hear of key files that change, until cancelled. `follow` as the Files port.
+
+        Files are known from the first time they were asked for.
+        """
+        await self._news.watch(follow)
+
+    async def put(self, reference: str, value: Secret, *, store: Store = "auto") -> str:
+        """Keep `value` under a keychain: reference; which store took it, for a person.
+
+        `store` auto is what keys.store says. InvalidInput for a store that keys.store excludes, or
+        a reference that p42 does not write. Missing and Locked as `read`.
+        """
+        ref, target = _writable(reference), self._target(store)
+        self._redactor.add(value)
+        # In auto it moves: of two copies, the old one would be found one day.
+        if target == "file":
+            await self._unlocked()
+            await self._file.put(ref.place, value.reveal())
+            if self._chosen == "auto":
+                with contextlib.suppress(NoKey):
+                    await self._keychain.drop(*ref.entry)
+        else:
+            if self._chosen == "auto" and self._file.exists:
+                await self._unlocked()
+                await self._file.put(ref.place, None)
+            await self._keychain.put(*ref.entry, value.reveal())
+        self._changed(ref)
+        return str(self._file.path) if target == "file" else await self._keychain.name()
+
+    async def renew(self, reference: str, value: Secret, *, old: Secret) -> bool:
+        """Put `value` in the place of `old`, in the store that has it; False = it has another now.
+
+        Raises as `read`. No other change of p42's comes in between.
+        """
+        ref = _writable(reference)
+        self._redactor.add(value)
+        if await self._read(ref) != old:
+            return False
+        if self._file.is_open and await self._file.get(ref.place) is not None:
+            await self._file.put(ref.place, value.reveal())
+        else:
+            await self._keychain.put(*ref.entry, value.reveal())
+        self._changed(ref)
+        return True
+
+    async def drop(self, reference: str) -> bool:
+        """Remove the key from every store it may be in; whether it was in one."""
+        ref, had = _writable(reference), False
+        if self._chosen != "keychain" and self._file.exists:
+            await self._unlocked()
+            had = await self._file.put(ref.place, None)
+        if self._chosen != "file":
+            try:
+                had = await self._keychain.drop(*ref.entry) or had
+            except Missing:
+                if not had:
+                    raise
+        self._changed(ref)
+        return had
+
+    async def unlock(self, passphrase: Secret) -> None:
+        """Open keys.age for this daemon's life; make it where none is. Raises as KeyFile.unlock.
+
+        InvalidInput for a new passphrase too short to keep anyone out.
+        """
+        if self._chosen == "keychain":
+            raise InvalidInput(f"keys.store is keychain: {NAME} is not used")
+        if not self._file.exists and len(passphrase.reveal()) < SHORTEST:
+            raise InvalidInput(f"a passphrase needs {SHORTEST} characters or more")
+        self._redactor.add(passphrase)
+        async with self._opening:
+            await self._file.unlock(passphrase)
+        self._kept.clear()
+        self._news.tell(None)
+
+    async def where(self) -> Places:
+        """Which store is in use, and how it stands."""
+        name, why = "", ""
+        if self._chosen != "file":
+            try:
+                name = await self._keychain.name()
+            except NoKey as error:
+                why = str(error)
+        file = self._file
+        return Places(self._chosen, name, why, str(file.path), file.exists, file.is_open)
+
+    async def _read(self, ref: KeyRef) -> Secret:
+        self._kept.pop(ref, None)
+        if ref.scheme == "env":
+            found = keyplain.from_env(self._env, ref.place)
+        elif ref.scheme == "file":
+            self._news.expect(str(ref), keyplain.path_of(ref.place))
+            found = keyplain.from_file(ref.place)
+        else:
+            found = await self._from_stores(ref)
+        secret = Secret(found)
+        self._redactor.add(secret)
+        if ref.scheme == "keychain":
+            self._kept[ref] = secret, asyncio.get_running_loop().time() + KEPT
+        return secret
+
+    async def _from_stores(self, ref: KeyRef) -> str:
+        if self._chosen == "file":
+            await self._unlocked()
+            found = await self._file.get(ref.place)
+            if not found:
+                raise Missing(f"{ref}: not in {self._file.path}; `p42 account login NAME`")
+            return found
+        if self._chosen == "auto" and self._file.exists:
+            return await self._from_both(ref)
+        return await self._from_keychain(ref)
+
+    async def _from_both(self, ref: KeyRef) -> str:
+        """auto, and somebody chose the file at least once."""
+        locked: NoKey | None = None
+        try:
+            await self._unlocked()
+            found = await self._file.get(ref.place)
+        except Locked as error:
+            found, locked = None, error
+        if found:
+            return found
+        try:
+            return await self._from_keychain(ref)
+        except Missing:
+            if locked is not None:  # it may well be in there
+                raise locked from None
+            raise
+
+    async def _from_keychain(self, ref: KeyRef) -> str:
+        found = await self._keychain.get(*ref.entry)
+        if not (found and found.strip()):
+            raise Missing(f"{ref}: nothing stored there; `p42 account login NAME`")
+        return found.strip()
+
+    async def _unlocked(self) -> None:
+        """Open keys.age by the environment's passphrase, if one was given and it is not open."""
+        if self._given is None or self._file.is_open:
+            return
+        async with self._opening:
+            if self._file.is_open:
+                return
+            stamp = self._file.stamp
+            if self._failed is None or self._failed[0] != stamp:
+                self._failed = None
+                try:
+                    await self._file.unlock(self._given)
+                except Blocked as error:
+                    self._failed = stamp, error
+            if self._failed is not None:
+                raise self._failed[1].with_traceback(None)  # else each look adds to it
+
+    def _target(self, asked: Store) -> Store:
+        if asked == "auto":
+            return "file" if self._chosen == "file" else "keychain"
+        if self._chosen not in ("auto", asked):
+            raise InvalidInput(
+                f"keys.store is {self._chosen}: a key in the other store would never be found; "
+                "change keys.store first, then `p42 restart`"
+            )
+        return asked
+
+    def _changed(self, ref: KeyRef) -> None:
+        self._kept.pop(ref, None)
+        self._news.tell(str(ref))
+
+    def _secret(self, text: str) -> Secret | None:
+        if not text:
+            return None
+        secret = Secret(text)
+        self._redactor.add(secret)
+        return secret
 
 
-def _look_file(name: str) -> KeyState:
-    path = Path(name).expanduser()
-    try:
-        # Not blocking: a pipe at that path would wait for its other end.
-        number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except (FileNotFoundError, NotADirectoryError):
-        return KeyState("missing", f"file:{path}: not there")
-    except OSError as error:
-        raise fault(error, f"file:{path}") from error
-    try:
-        found = os.fstat(number)
-        _refuse_open(path, found)
-        return KeyState("present") if found.st_size else KeyState("missing", f"file:{path}: empty")
-    finally:
-        os.close(number)
-
-
-def _refuse_open(path: Path, found: os.stat_result) -> None:
-    if not stat.S_ISREG(found.st_mode):
-        raise Blocked(f"file:{path}: not a file", reason="KeyMissing")
-    if found.st_size > MAX_KEY:
-        raise Blocked(f"file:{path}: too large for a key", reason="KeyMissing")
-    if found.st_mode & 0o077:
-        raise Blocked(
-            f"file:{path}: other users may read it; `chmod 600 {path}`", reason="KeyMissing"
-        )
+def _writable(reference: str) -> KeyRef:
+    ref = key_ref(reference)
+    if ref.scheme == "env":
+        raise InvalidInput(f"{ref}: p42 does not set variables; set it where p42 is started")
+    if ref.scheme == "file":
+        raise InvalidInput(f"{ref}: the file is yours; write the key into it, then `chmod 600` it")
+    return ref

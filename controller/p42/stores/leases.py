@@ -16,8 +16,8 @@ from typing import Any
 
 from p42.keeper.listener import is_free
 from p42.model.errors import Blocked
-from p42.model.ports import PortLease
 from p42.model.refs import Ref
+from p42.model.sockets import PortLease
 from p42.stores.database import Database
 from p42.stores.rows import sealed, unsealed
 

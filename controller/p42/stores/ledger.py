@@ -122,7 +122,7 @@ class SqliteLedger:
     def _write_mirror(self, sources: Iterable[str]) -> None:
         """Before the commit: a source too many in it was given to `apply` all the same."""
         if self._database.on_disk:
-            _replace(self._mirror, json.dumps(list(sources), indent=1).encode() + b"\n")
+            replace_file(self._mirror, json.dumps(list(sources), indent=1).encode() + b"\n")
 
 
 def _row(entry: Entry) -> tuple[Any, ...]:
@@ -137,7 +137,8 @@ def _source(row: tuple[Any, ...]) -> str:
     return str(json.loads(rows.unsealed(row)[0]))
 
 
-def _replace(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes) -> None:
+    """Write `path` whole or not at all, for this user alone, on disk when it returns. Blocking."""
     unfinished = path.with_name(path.name + ".part")
     try:
         with unfinished.open("wb") as stream:

@@ -51,6 +51,8 @@ def entry_text(entry: Entry) -> str:
             "paused": entry.paused,
             "held": entry.held,
             "reached": entry.reached,
+            "let": entry.let,
+            "head": entry.head,
         }
     )
 
@@ -69,6 +71,8 @@ def entry_from(text: str) -> Entry:
         paused=body["paused"],
         held=body.get("held", False),  # later than the first rows of this table
         reached=body.get("reached", ""),
+        let=body.get("let"),
+        head=body.get("head", ""),
     )
 
 

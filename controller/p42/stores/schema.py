@@ -37,6 +37,45 @@ STEPS: tuple[tuple[str, ...], ...] = (
             kind TEXT NOT NULL, name TEXT NOT NULL, port INTEGER NOT NULL, wish TEXT NOT NULL,
             token TEXT NOT NULL, seal TEXT NOT NULL, PRIMARY KEY (kind, name)) WITHOUT ROWID""",
     ),
+    (
+        """CREATE TABLE tokens (
+            id TEXT PRIMARY KEY, digest TEXT NOT NULL, facts TEXT NOT NULL,
+            seal TEXT NOT NULL) WITHOUT ROWID""",
+    ),
+    (
+        """CREATE TABLE reservations (
+            request TEXT PRIMARY KEY, at INTEGER NOT NULL, account TEXT NOT NULL,
+            agent TEXT NOT NULL, model TEXT NOT NULL, input INTEGER NOT NULL,
+            output INTEGER NOT NULL, worst INTEGER, seal TEXT NOT NULL) WITHOUT ROWID""",
+        """CREATE TABLE spendings (
+            account TEXT NOT NULL, month TEXT NOT NULL, spent INTEGER NOT NULL,
+            seal TEXT NOT NULL, PRIMARY KEY (account, month)) WITHOUT ROWID""",
+        """CREATE TABLE windows (
+            account TEXT PRIMARY KEY, body TEXT NOT NULL, seal TEXT NOT NULL) WITHOUT ROWID""",
+        """CREATE TABLE calls (
+            number INTEGER PRIMARY KEY, at INTEGER NOT NULL, request TEXT NOT NULL,
+            account TEXT NOT NULL, agent TEXT NOT NULL, model TEXT NOT NULL,
+            input INTEGER NOT NULL, output INTEGER NOT NULL, cached INTEGER NOT NULL,
+            stored INTEGER NOT NULL, cost INTEGER, latency INTEGER NOT NULL,
+            vendor TEXT NOT NULL, outcome TEXT NOT NULL, hash TEXT NOT NULL)""",
+        "CREATE INDEX calls_by_request ON calls (request)",
+        """CREATE TABLE chain (
+            id INTEGER PRIMARY KEY CHECK (id = 1), base INTEGER NOT NULL, base_hash TEXT NOT NULL,
+            number INTEGER NOT NULL, hash TEXT NOT NULL, seal TEXT NOT NULL)""",
+    ),
+    (
+        """CREATE TABLE forwards (
+            kind TEXT NOT NULL, name TEXT NOT NULL, target TEXT NOT NULL, seal TEXT NOT NULL,
+            PRIMARY KEY (kind, name)) WITHOUT ROWID""",
+    ),
+    (
+        """CREATE TABLE approvals (
+            kind TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, seal TEXT NOT NULL,
+            PRIMARY KEY (kind, name)) WITHOUT ROWID""",
+        """CREATE TABLE pins (
+            path TEXT NOT NULL, owner TEXT NOT NULL, seal TEXT NOT NULL,
+            PRIMARY KEY (path, owner)) WITHOUT ROWID""",
+    ),
 )
 VERSION = len(STEPS)
 

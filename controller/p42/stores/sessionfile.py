@@ -50,6 +50,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE speaking (
             session TEXT PRIMARY KEY, content TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID""",
     ),
+    ("ALTER TABLE sessions ADD COLUMN vendor TEXT NOT NULL DEFAULT ''",),
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -38,8 +38,11 @@ _SEARCH = """SELECT t.session, s.agent, t.number, t.role, t.at,
 class SqliteSessions:
     """The Sessions port. Use from one event loop."""
 
-    def __init__(self, file: SessionFile, clock: Clock) -> None:
-        self._file, self._clock = file, clock
+    def __init__(
+        self, file: SessionFile, clock: Clock, *, changed: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """`changed` is told the id of each conversation that changed, after it is on disk."""
+        self._file, self._clock, self._changed = file, clock, changed
 
     async def recover(self) -> int:
         """At start: answers that a crash broke off become cut turns; how many there were."""
@@ -84,7 +87,9 @@ class SqliteSessions:
                 db.execute("DELETE FROM speaking WHERE session = ?", (session,))
             return turn
 
-        return await self._file.do(change)
+        turn = await self._file.do(change)
+        self._changed(session)
+        return turn
 
     async def speaking(self, session: str, content: str) -> None:
         """What has been said so far of an answer that goes on."""
@@ -107,6 +112,26 @@ class SqliteSessions:
         def change(db: sqlite3.Connection) -> Session | None:
             db.execute(f"UPDATE sessions SET {sets} WHERE id = ?", (*changes.values(), session))  # noqa: S608
             return _get(db, session)
+
+        changed = await self._file.do(change)
+        self._changed(session)
+        return changed
+
+    async def age(self, *, archive: float | None, delete: float | None) -> tuple[int, int]:
+        """Archive and delete what rested so many seconds, None = never; how many of each."""
+        now = self._clock.now()
+
+        def change(db: sqlite3.Connection) -> tuple[int, int]:
+            archived = deleted = 0
+            if delete is not None:
+                old = db.execute("SELECT id FROM sessions WHERE last < ?", (now - delete,))
+                for (session,) in old.fetchall():
+                    db.execute("DELETE FROM turns WHERE session = ?", (session,))
+                    deleted += db.execute("DELETE FROM sessions WHERE id = ?", (session,)).rowcount
+            if archive is not None:
+                query = "UPDATE sessions SET archived = 1 WHERE archived = 0 AND last < ?"
+                archived = db.execute(query, (now - archive,)).rowcount
+            return archived, deleted
 
         return await self._file.do(change)
 
@@ -137,7 +162,9 @@ class SqliteSessions:
             db.execute("DELETE FROM turns WHERE session = ?", (session,))
             return db.execute("DELETE FROM sessions WHERE id = ?", (session,)).rowcount > 0
 
-        return await self._file.do(change)
+        deleted = await self._file.do(change)
+        self._changed(session)
+        return deleted
 
     async def put(self, session: Session, turns: Sequence[Turn]) -> bool:
         """Take in a whole conversation from elsewhere; False if one of that id is there already."""

@@ -16,6 +16,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -53,10 +54,12 @@ class SqliteWorks:
         wake: Callable[[Ref], None],
         clock: Clock,
         parallel: int = PARALLEL,
+        redact: Callable[[str], str] = str,
     ) -> None:
         self._database = database
         self._wake = wake
         self._clock = clock
+        self._redact = redact
         self._slots = asyncio.Semaphore(parallel)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
@@ -123,7 +126,7 @@ class SqliteWorks:
 
     async def _commit(self, ref: Ref, work: str, outcome: Outcome) -> None:
         self._position += 1
-        done = _Done(ref, self._position, outcome)
+        done = _Done(ref, self._position, replace(outcome, detail=self._redact(outcome.detail)))
         stale = self._stale(ref)
 
         def change(db: sqlite3.Connection) -> None:

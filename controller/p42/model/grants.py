@@ -1,0 +1,20 @@
+"""Grants: what a program in the sandbox may reach beside the system's own programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """Absolute paths, trees when they are directories. Its own working directory is in `write`.
+
+    Of nested ones the inner counts. `hide` is empty inside: bubblewrap alone can do that, and can
+    keep a directory inside a writable one from being written.
+    """
+
+    read: tuple[Path, ...] = ()
+    write: tuple[Path, ...] = ()
+    network: bool = False
+    hide: tuple[Path, ...] = ()

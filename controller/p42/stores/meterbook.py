@@ -1,0 +1,266 @@
+"""MeterBook: what was spent and what is set aside, on disk and by heart; each call in a journal.
+
+Guarantees
+- `open` is told done when the reservation is on disk, `close` when the bill is: the reservation
+  gone, the call in the journal, the cost in the month's total, in one transaction.
+- A request that was billed or answered before is neither opened nor billed again.
+- A reservation found at the start is of a call whose fate nobody knows: it is billed once, at its
+  worst case, in the month in which it was made.
+- What memory says is spent or set aside is never less than what the disk says.
+- A database lost while we run is made anew with all of it and the last RECENT calls; the journal
+  then begins with those, and says so (`Chain.base`). One found damaged at the start: metersalvage.
+
+The journal only grows: about 170 to 300 bytes a call: 100,000 are 30 MB at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from p42.stores.database import Database
+from p42.stores.meterbatch import Batch, Told, known, worked_out, write
+from p42.stores.meterqueue import Queue
+from p42.stores.meterrows import (
+    Bill,
+    Call,
+    Chain,
+    Reserved,
+    chain_from,
+    is_chained,
+    reserved_from,
+)  # fmt: skip
+from p42.stores.metersalvage import salvaged
+from p42.stores.metertables import (
+    CHAIN,
+    DROP_CALLS_AFTER,
+    EMPTY,
+    EMPTY_CALLS,
+    HAS_CALL,
+    LAST_CALLS,
+    PUT_CALL,
+    PUT_CHAIN,
+    PUT_RESERVATION,
+    PUT_SPENDING,
+    PUT_WINDOW,
+    RESERVATIONS,
+    SPENDINGS,
+    WINDOWS,
+)  # fmt: skip
+from p42.stores.rows import sealed, unsealed
+
+RECENT = 1_000  # calls kept in memory, half a MiB: what a database made anew begins with
+_RECENT_CALLS = LAST_CALLS.replace("?", str(RECENT))
+_log = logging.getLogger("p42.meter")
+
+
+class MeterBook:
+    """Reading is from memory. Use from the event loop alone."""
+
+    def __init__(self, database: Database) -> None:
+        """Blocking: loads, and bills what was under way when p42 was killed."""
+        self._database = database
+        opened = database.load(RESERVATIONS, reserved_from)
+        self._opened: dict[str, Reserved] = {row.request: row for row in opened}
+        self._spent = _by_account(database.load(SPENDINGS, unsealed))
+        self._windows: dict[str, str] = dict(database.load(WINDOWS, unsealed))
+        calls = database.load(_RECENT_CALLS, lambda row: Call(*row))[::-1]
+        self._calls = deque(calls, RECENT)
+        self._chain = _end_of(next(iter(database.load(CHAIN, chain_from)), Chain()), calls)
+        self._under_way: dict[str, Reserved] = {}
+        self._held: dict[str, int] = {}
+        self._snapshots: dict[str, Callable[[], str]] = {}
+        self._queue: Queue[Reserved | Bill, Told] = Queue(
+            send=self._send, ended=self._ended, is_owed=lambda change: isinstance(change, Bill)
+        )
+        if database.aside is not None:
+            self._salvage(database.aside)
+        database.keep(self._restore)
+        self._bill_the_unknown()
+        changed = _first_changed(calls)
+        if changed is not None:
+            _log.warning("call %d of the journal was changed: see `p42 usage --verify`", changed)
+
+    def spent(self, account: str, month: str) -> int:
+        """Micro-USD billed in `month` and in any later one.
+
+        Later ones there are when the clock was set back: a month in which it was set forward must
+        not be opened once more, and this one not either.
+        """
+        months = self._spent.get(account)
+        return sum(spent for m, spent in months.items() if m >= month) if months else 0
+
+    def held(self, account: str) -> int:
+        """Micro-USD set aside for calls under way, in any month."""
+        return self._held.get(account, 0)
+
+    def is_under_way(self, request: str) -> bool:
+        """Whether it was opened and not closed yet."""
+        return request in self._under_way
+
+    def window(self, account: str) -> str | None:
+        """What `keep_window` kept of the account's rate limit before this start."""
+        return self._windows.get(account)
+
+    def keep_window(self, account: str, snapshot: Callable[[], str]) -> None:
+        """From now on, keep what `snapshot` says whenever something of the account is written."""
+        self._snapshots[account] = snapshot
+
+    def open(self, row: Reserved) -> asyncio.Future[Told]:
+        """Set the worst case aside: in memory at once, told when that is on disk.
+
+        Not fresh: the request was billed before, and nothing is set aside. Raises Retry and Blocked
+        for the disk; nothing is set aside then.
+        """
+        self._under_way[row.request] = row
+        self._held[row.account] = self.held(row.account) + (row.worst or 0)
+        return self._queue.put(row)
+
+    def close(self, bill: Bill) -> asyncio.Future[Told]:
+        """End a reservation. Once called it will be written, whatever becomes of the caller.
+
+        Raises Retry and Blocked for the disk: then it is tried again by itself, and until it is
+        written the worst case stays set aside.
+        """
+        return self._queue.put(bill)
+
+    async def flush(self) -> None:
+        """Until everything is written, or the disk refused it once more."""
+        await self._queue.flush()
+
+    def _send(self, changes: list[Reserved | Bill]) -> asyncio.Future[list[Told]]:
+        windows = self._snapshot(changes)
+        worked: list[Batch] = []
+
+        def change(db: sqlite3.Connection) -> list[Told]:
+            worked[:] = [self._write(db, changes, windows)]
+            return worked[0].told
+
+        return self._database.post(change, then=lambda: self._take(worked[0], windows))
+
+    def _snapshot(self, changes: Iterable[Reserved | Bill]) -> dict[str, str]:
+        if not self._snapshots:
+            return {}
+        rows = (self._under_way.get(change.request) for change in changes)
+        accounts = {row.account for row in rows if row is not None}
+        return {name: self._snapshots[name]() for name in accounts if name in self._snapshots}
+
+    def _write(
+        self, db: sqlite3.Connection, changes: Iterable[Reserved | Bill], windows: Mapping[str, str]
+    ) -> Batch:
+        strangers = (each.request for each in changes if each.request not in self._opened)
+        batch = worked_out(
+            changes, chain=self._chain, opened=self._opened, spent=self._spent,
+            earlier=known(db, strangers),
+        )  # fmt: skip
+        write(db, batch, windows)
+        return batch
+
+    def _take(self, batch: Batch, windows: Mapping[str, str]) -> None:
+        """Into memory. In the writer's thread: each dictionary changes in single steps."""
+        self._opened.update(batch.opened)
+        for request in batch.closed:
+            self._opened.pop(request, None)
+        for (account, month), spent in batch.spent.items():
+            self._spent[account] = {**self._spent.get(account, {}), month: spent}
+        self._calls.extend(batch.calls)
+        self._chain = batch.chain
+        self._windows.update(windows)
+
+    def _ended(self, change: Reserved | Bill, told: Told | None) -> None:
+        if isinstance(change, Bill):
+            if told is not None:
+                self._release(change.request)
+        elif told is None or not told.fresh:
+            self._release(change.request)
+
+    def _release(self, request: str) -> None:
+        row = self._under_way.pop(request, None)
+        if row is not None:
+            self._held[row.account] -= row.worst or 0
+
+    def _bill_the_unknown(self) -> None:
+        bills = [Bill.at_worst(row) for row in self._opened.values()]
+        if not bills:
+            return
+        worked: list[Batch] = []
+        self._database.at_start(lambda db: worked.append(self._write(db, bills, {})))
+        self._take(worked[-1], {})
+
+    def _salvage(self, aside: Path) -> None:
+        """What the damaged database still says counts: a budget must not open by a broken disk."""
+        found = salvaged(aside, recent=RECENT)
+        for row in found.opened:
+            self._opened.setdefault(row.request, row)
+        for (account, month), spent in found.spent.items():
+            months = self._spent.get(account, {})
+            most = max(spent, months.get(month, 0))
+            self._spent[account] = {**months, month: most}
+        for account, body in found.windows:
+            self._windows.setdefault(account, body)
+        if found.chain.number > self._chain.number:
+            self._chain = found.chain
+            self._calls = deque(found.calls, RECENT)
+        self._database.at_start(self._restore)
+
+    def _restore(self, db: sqlite3.Connection) -> None:
+        """Called in the writer's thread; copies are taken in one step each."""
+        opened, spent = list(self._opened.values()), list(self._spent.items())
+        windows, calls, chain = list(self._windows.items()), list(self._calls), self._chain
+        for emptied in EMPTY:
+            db.execute(emptied)
+        db.executemany(PUT_RESERVATION, [sealed(*row) for row in opened])
+        months = [(name, *each) for name, account in spent for each in account.items()]
+        db.executemany(PUT_SPENDING, [sealed(*row) for row in months])
+        db.executemany(PUT_WINDOW, [sealed(*row) for row in windows])
+        self._chain = _restore_journal(db, calls, chain)
+
+
+def _restore_journal(db: sqlite3.Connection, calls: list[Call], chain: Chain) -> Chain:
+    """Behind older calls, if those are there (a backup was put back); else it begins anew."""
+    if not calls:
+        chain = replace(chain, base=chain.number, base_hash=chain.hash)
+    elif calls[0].number != chain.base + 1:
+        # What stood before the oldest one is not known by heart: it is what the rest hangs on.
+        chain = replace(chain, base=calls[0].number, base_hash=calls[0].hash)
+        calls = calls[1:]
+    there = db.execute(CHAIN).fetchall()
+    if there and db.execute(HAS_CALL, (chain.base, chain.base_hash)).fetchone():
+        older = chain_from(there[0])
+        db.execute(DROP_CALLS_AFTER, (chain.base,))
+        chain = replace(chain, base=older.base, base_hash=older.base_hash)
+    else:
+        db.execute(EMPTY_CALLS)
+    db.executemany(PUT_CALL, calls)
+    db.execute(PUT_CHAIN, chain.row())
+    return chain
+
+
+def _first_changed(calls: Iterable[Call]) -> int | None:
+    """The number of the first of `calls` that does not follow the one before it; None = all do."""
+    before = None
+    for call in calls:
+        if before is not None and not is_chained(before.hash, call):
+            return call.number
+        before = call
+    return None
+
+
+def _end_of(chain: Chain, calls: Sequence[Call]) -> Chain:
+    """`chain`, or the last call where that is later: nothing is ever written over."""
+    if not calls or chain.number >= calls[-1].number:
+        return chain
+    return replace(chain, number=calls[-1].number, hash=calls[-1].hash)
+
+
+def _by_account(rows: Iterable[tuple[Any, ...]]) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for account, month, spent in rows:
+        found.setdefault(account, {})[month] = spent
+    return found
