@@ -12,11 +12,13 @@ from typing import Any, TypeVar
 import looptime
 
 from p42.engine.engine import Engine
+from p42.engine.gate import Trust
 from p42.model.ledger import Entry
 from p42.model.plan import Instant
 from p42.model.ports import World
 from p42.model.refs import Ref
 from p42.model.resource import Resource
+from tests.engine.approvals import MemoryApprovals
 from tests.engine.lines import LineRules, LineSources
 from tests.engine.toys import Land, kinds
 
@@ -117,6 +119,8 @@ class Home:
         self.source = root / "manifests"
         self.source.mkdir(parents=True)
         self.ledger = MemoryLedger()
+        self.approvals = MemoryApprovals()
+        self.trust: Trust = "all"
         self.sources = LineSources()
         self.written = Written()
         self.journal = Notes()
@@ -149,11 +153,14 @@ class Home:
 
     def engine(self) -> Engine:
         """A new engine on what is there, as after a start."""
-        world = World(home=self.source.parent, clock=LoopClock(), journal=self.journal)
+        world = World(
+            home=self.source.parent, clock=LoopClock(), journal=self.journal,
+            approvals=self.approvals,
+        )  # fmt: skip
         known = {name: k for name, k in kinds(self.land).items() if name not in self.unknown}
         return Engine(
             kinds=known, world=world, ledger=self.ledger, sources=self.sources,
-            rules=LineRules(), statuses=self.written, random=lambda: 0.5,
+            rules=LineRules(), statuses=self.written, trust=self.trust, random=lambda: 0.5,
         )  # fmt: skip
 
     @asynccontextmanager

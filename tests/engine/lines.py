@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from p42.model.diagnostic import Diagnostic
-from p42.model.look import Broken, FileLook, SourceLook
+from p42.model.look import Broken, FileLook, SourceLook, Traced
 from p42.model.refs import Ref
 from p42.model.resource import Place, Resource, digest_of
 
-KEYS = {"text", "pot", "slow", "default", "key", "inside"}
+KEYS = {"text", "pot", "slow", "auto", "default", "key", "inside"}
 VALUES = {"true": True, "false": False}
 
 
@@ -73,6 +73,7 @@ class LineSources:
     def __init__(self) -> None:
         self.busy: set[str] = set()
         self.in_git: set[str] = set()  # files whose absence git explains
+        self.git: Callable[[Resource], Traced] = lambda resource: Traced()
         self.stale: dict[str, FileLook] = {}  # what looks at these paths show instead
         self.expected: list[tuple[str, str]] = []
         self.wake: Callable[[frozenset[str] | None], None] = lambda paths: None
@@ -106,6 +107,9 @@ class LineSources:
 
     def explained(self, source: str, files: Sequence[str]) -> frozenset[str]:
         return frozenset(files) & self.in_git
+
+    def traced(self, resource: Resource) -> Traced:
+        return self.git(resource)
 
     async def watch(
         self,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
 from p42.model.reasons import Mend
-from tests.engine.home import Home, ref, settled
+from p42.model.resource import Resource
+from tests.engine.home import Home, Written, ref, settled
 from tests.engine.toys import blocked
 
 pytestmark = pytest.mark.looptime
@@ -97,6 +100,41 @@ async def test_what_comes_back_while_it_goes_is_made_again(home: Home) -> None:
         await settled(engine)
         assert home.real() == {"Note/a": "#p42\nagain", "Note/b": "#p42\nx"}
         assert len(home.ledger.entries()) == 2
+
+
+class Stalled(Written):
+    """A disk that takes nothing away any more."""
+
+    def put(
+        self,
+        resource: Resource,
+        body: Mapping[str, Any] | None,
+        *,
+        then: Callable[[], None] | None = None,
+    ) -> None:
+        if body is not None:
+            super().put(resource, body, then=then)
+
+
+async def test_a_crash_before_the_status_is_gone_takes_it_away_after_the_start(home: Home) -> None:
+    """A document out of a followed source left its sidecar behind for ever."""
+    home.written = Stalled()
+    home.save("a.yaml", "Note a text=x")
+    home.save("b.yaml", "Note b text=x")
+    async with home.running() as engine:
+        home.remove("a.yaml")
+        await asyncio.sleep(3)
+        await settled(engine)
+        assert home.real() == {"Note/b": "#p42\nx"}
+        assert ref("Note/a") not in engine.view().rows
+    left, home.written = home.written.bodies, Written()
+    home.written.bodies = left
+    assert ref("Note/a") in left
+    async with home.running(apply=False) as engine:
+        await asyncio.sleep(3)
+        await settled(engine)
+        assert list(left) == [ref("Note/b")]
+        assert [entry.ref for entry in home.ledger.entries()] == [ref("Note/b")]
 
 
 async def test_a_paused_thing_is_not_taken_down(home: Home) -> None:

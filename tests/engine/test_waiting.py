@@ -57,6 +57,21 @@ async def test_waiting_for_what_time_mends_is_for_time_to_mend(home: Home) -> No
         assert engine.view().rows[A].status.ready == "True"
 
 
+async def test_what_passes_in_a_thing_that_is_there_holds_up_nobody_who_needs_it(
+    home: Home,
+) -> None:
+    """A provider that is down would else make every agent wait, and a restart would take them."""
+    home.save("a.yaml", "Pot p key=down\nNote a text=x pot=p")
+    async with home.running(apply=False) as engine:
+        await engine.follow([home.path])
+        await asyncio.sleep(1)
+        pot, note = engine.view().rows[ref("Pot/p")], engine.view().rows[A]
+        assert (pot.status.ready, pot.status.reason) == ("False", "ProviderDown")
+        assert note.status.ready == "True"
+        assert ref("Pot/p") not in home.written.bodies
+        assert home.real() == {"Note/a": "#p42\nx", "Pot/p": "/"}
+
+
 async def test_what_a_need_stops_publishing_is_missed_but_nothing_is_torn_down(home: Home) -> None:
     home.save("p.yaml", "Pot p")
     home.save("a.yaml", "Note a text=x pot=p")

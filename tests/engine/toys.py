@@ -30,6 +30,7 @@ class NoteSpec(BaseModel):
     text: str = ""
     pot: str | None = Field(default=None, json_schema_extra={"x-p42-default-of": "Pot"})
     slow: str = ""
+    auto: bool = False
 
 
 class PotSpec(BaseModel):
@@ -115,6 +116,8 @@ def plan_pot(want: Want[PotSpec] | None, seen: Seen, now: Instant) -> Plan[Any]:
         return Plan((), Status("False", "KeyMissing", template="no key"))
     if seen.content is None:
         return Plan((Make(),), in_progress("making"))
+    if want.spec.key == "down":
+        return Plan((), Status("False", "ProviderDown", message="nobody answers"))
     return Plan((), reconciled())
 
 
@@ -232,11 +235,12 @@ def kinds(land: Land) -> dict[str, Kind[Any, Any, Any]]:
     }  # fmt: skip
     note = Kind(
         name="Note", plural="notes", short="nt", spec=NoteSpec, plan=plan_note,
-        needs=needs_of_note, executes=lambda want: want.spec.text.encode(), **common,
+        needs=needs_of_note, executes=lambda want: want.spec.text.encode(),
+        unasked=lambda spec: spec.auto, **common,
     )  # fmt: skip
     pot = Kind(
         name="Pot", plural="pots", short="pt", spec=PotSpec, plan=plan_pot,
-        needs=needs_of_pot, executes=lambda want: b"", **common,
+        needs=needs_of_pot, executes=lambda want: want.spec.key.encode(), **common,
     )  # fmt: skip
     return {"Note": note, "Pot": pot}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from p42.manifest.circles import circles
 from p42.manifest.kindbook import KindBook, entry
-from p42.manifest.rules import Rules
+from p42.manifest.rules import SPARE, Rules
 from p42.manifest.validate import Report
 from p42.model.refs import Ref
 from p42.model.resource import Place, Resource
@@ -70,6 +71,17 @@ def test_a_change_of_a_resource_is_judged_anew() -> None:
     rules = Rules(toy())
     assert rules.cross([made("Toy", "a", next="a")])
     assert not rules.cross([made("Toy", "a", next="b")])
+
+
+def test_names_that_are_gone_are_not_remembered() -> None:
+    """10,000 projects created and deleted once cost 10 MB: each stayed in here."""
+    rules = Rules(toy())
+    gc.collect()
+    before = sum(isinstance(each, Resource) for each in gc.get_objects())
+    for number in range(1000):
+        rules.cross([made("Toy", f"t{number}")])
+    gc.collect()
+    assert sum(isinstance(each, Resource) for each in gc.get_objects()) < before + 2 * SPARE
 
 
 @given(st.dictionaries(st.integers(0, 8), st.lists(st.integers(0, 8), max_size=4), min_size=9))

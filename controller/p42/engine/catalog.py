@@ -66,7 +66,7 @@ class Catalog:
     @property
     def due_files(self) -> dict[str, float]:
         """Files that want another look by themselves, and when."""
-        return {shelf.path: shelf.due for shelf in self._shelves if shelf.due is not None}
+        return self._shelves.due
 
     @property
     def due_survey(self) -> float | None:
@@ -163,7 +163,7 @@ class Catalog:
     def _judge_all(self, touched: set[Ref], now: float) -> set[Ref]:
         """Judge `touched`, what they quarrel with, and all that is missing."""
         documents = {ref: self._shelves.documents(ref) for ref in touched}
-        self._doubtful = [shelf for shelf in self._shelves if shelf.doubtful]
+        self._doubtful = self._shelves.doubtful
         changed = set()
         for ref in touched | self._quarrels.update(documents) | self._missing:
             old = self._wishes.get(ref)

@@ -9,6 +9,7 @@ from typing import Any
 from p42.engine.backoff import Backoff
 from p42.engine.board import Board
 from p42.engine.catalog import Catalog
+from p42.engine.gate import Gate
 from p42.engine.needs import Needs
 from p42.engine.queue import Priority, Queue
 from p42.engine.records import Records
@@ -33,6 +34,7 @@ class Desk:
     records: Records
     catalog: Catalog
     specs: Specs
+    gate: Gate
     needs: Needs = field(default_factory=Needs)
     queue: Queue = field(default_factory=Queue)
     board: Board = field(default_factory=Board)

@@ -7,9 +7,11 @@ is played first, so its users plan with what it will publish.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 
 from p42.engine.converge import Found, Thing, look
 from p42.engine.desk import Desk
+from p42.engine.held import held_status
 from p42.engine.needs import Needs
 from p42.engine.outcome import status_of
 from p42.engine.records import deletion_of
@@ -18,6 +20,7 @@ from p42.engine.wish import State, Wish
 from p42.model.errors import Blocked, Retry
 from p42.model.kind import Published
 from p42.model.plan import Outcome, name_of
+from p42.model.reasons import PASSING
 from p42.model.refs import Ref
 from p42.model.resource import Annotation
 from p42.model.status import Status
@@ -61,7 +64,7 @@ class DryRun:
                 continue
             if ref.kind in desk.kinds:
                 found.add(ref)
-                needs = desk.specs.typed(wish.resource).needs
+                needs = desk.specs.typed(self._acted_on(wish)[0].resource).needs
                 self._needs.set(ref, needs)
                 open_ += needs
         return found
@@ -69,6 +72,10 @@ class DryRun:
     async def _up(self, wish: Wish) -> list[Planned]:
         """Play one wish. A thing that would wait, is paused or only told about takes no step."""
         desk, ref = self._desk, wish.resource.ref
+        wish, held = self._acted_on(wish)
+        if held is not None and desk.gate.stand_in(ref) is None:
+            self._tell(ref, held)
+            return []
         published = self._needs.published(ref)
         if published is None:
             self._tell(ref, self._waits(wish))
@@ -83,7 +90,7 @@ class DryRun:
         seen, plan, steps = found.seen, found.plan, list[Planned]()
         if hold := self._hold(wish, found):
             self._tell(ref, hold)
-            if plan.status.ready == "True":
+            if _serves(plan.status):
                 self._needs.publish(ref, Published(kind.publish(want, seen)))
             return []
         for _ in range(ROUNDS):
@@ -96,10 +103,20 @@ class DryRun:
                 seen = kind.finish(seen, ANY_WORK)
             plan = kind.plan(want, seen, desk.clock.now())
         # Work alone is no step of an apply: until it ends, it stands as it is now.
-        self._tell(ref, plan.status if steps else found.plan.status)
-        if plan.status.ready == "True":
+        self._tell(ref, held or (plan.status if steps else found.plan.status))
+        if _serves(plan.status):
             self._needs.publish(ref, Published(kind.publish(want, seen)))
         return steps
+
+    def _acted_on(self, wish: Wish) -> tuple[Wish, Status | None]:
+        """What an apply acts on: the old version, and why, where what a machine made waits."""
+        gate, ref = self._desk.gate, wish.resource.ref
+        verdict = gate.at_once(wish)
+        if verdict is None or verdict.why != "machine":
+            return wish, None  # an apply is a person's word on the rest
+        old = gate.stand_in(ref)
+        held = held_status(ref, verdict, runs_on=old is not None)
+        return replace(wish, resource=old or wish.resource), held
 
     async def _down(self, wish: Wish) -> list[Planned]:
         desk, ref = self._desk, wish.resource.ref
@@ -142,6 +159,10 @@ class DryRun:
     def _tell(self, ref: Ref, status: Status) -> None:
         if status.ready != "True":
             self._unready[ref] = status
+
+
+def _serves(status: Status) -> bool:
+    return status.ready == "True" or status.reason in PASSING
 
 
 def _in_order(refs: Collection[Ref], needs: Needs) -> Iterator[Ref]:

@@ -19,8 +19,11 @@ from typing import Any
 from p42.engine.backoff import Backoff
 from p42.engine.bugs import caught
 from p42.engine.catalog import Catalog
+from p42.engine.consent import Consent
 from p42.engine.desk import Desk
 from p42.engine.feed import Feed
+from p42.engine.gate import Gate, Trust
+from p42.engine.held import Pending
 from p42.engine.queue import Priority
 from p42.engine.reconcile import Reconciler
 from p42.engine.records import Records
@@ -54,25 +57,36 @@ class Engine:
         statuses: Statuses,
         defaults: Mapping[str, str] | None = None,
         overlays: Mapping[Ref, Mapping[str, Any]] | None = None,
+        trust: Trust = "all",
         random: Callable[[], float] | None = None,
     ) -> None:
         """`defaults`: kind -> name from the configuration (`defaults.account`), where no manifest
         says `default: true`. `overlays`: what it says of single names (`[agents.muse]`), field by
-        field where the manifest has none. `random`: [0, 1), for jitter. Nothing runs before `run`.
+        field where the manifest has none. `trust`: what may run without being asked about.
+        `random`: [0, 1), for jitter. Nothing runs before `run`.
         """
         fallback = defaults or {}
         dice = random or Random().random  # noqa: S311 - jitter, no secret
         specs = Specs(kinds, fallback=fallback, overlays=overlays)
         catalog = Catalog(cross=rules.cross, keep_all=ledger.lost)
+        records = Records(ledger, world.clock)
         self._desk = Desk(
             kinds=kinds,
             drivers={name: kind.driver(world.only(kind.uses)) for name, kind in kinds.items()},
             clock=world.clock,
             journal=world.journal,
             statuses=statuses,
-            records=Records(ledger, world.clock),
+            records=records,
             catalog=catalog,
             specs=specs,
+            gate=Gate(
+                trust,
+                world.approvals,
+                kinds=kinds,
+                records=records,
+                sources=sources,
+                specs=Specs(kinds, fallback=fallback, overlays=overlays),
+            ),
             backoff=Backoff(dice),
         )
         self._restore(sources)
@@ -84,6 +98,7 @@ class Engine:
             cross=rules.cross,
             specs=Specs(kinds, fallback=fallback, overlays=overlays),
         )
+        self._consent = Consent(self._desk)
         self._reconciler = Reconciler(self._desk)
 
     async def run(self) -> None:
@@ -107,14 +122,23 @@ class Engine:
             with contextlib.suppress(P42Error):  # the next start takes it down once more
                 await self._desk.records.forget(ref)
 
-    async def follow(self, paths: Sequence[str], *, prune: bool = False) -> Applied:
+    async def follow(
+        self,
+        paths: Sequence[str],
+        *,
+        prune: bool = False,
+        given: Collection[str | Ref] | None = None,
+    ) -> Applied:
         """`apply`: from now on what stands in `paths` (absolute) is wished for.
+
+        `given`: of what a person says by this that it may run, but for what a machine made; None =
+        of all of it. A source not yet followed is always meant.
 
         A source not yet followed with one error: InvalidInput with the diagnostics, and nothing
         was applied. In a followed one files stand alone; what is broken is told. Waits for second
         looks at what is missing, a few seconds, not for anything to become real: see `settle`.
         """
-        return await self._requests.follow(paths, prune=prune)
+        return await self._requests.follow(paths, prune=prune, given=given)
 
     async def forget(self, path: str) -> Applied:
         """`delete -f`: stop following a source. InvalidInput, naming the source, if it is none."""
@@ -136,6 +160,26 @@ class Engine:
         Observes, never acts, follows nothing; needs no `run`.
         """
         return await self._requests.plan(paths, prune=prune, instead=instead)
+
+    async def pending(self, refs: Collection[Ref] | None = None) -> tuple[Pending, ...]:
+        """The changes of `refs` (None = of all) that wait for a person's word, sorted."""
+        return await self._consent.pending(refs)
+
+    async def approve(self, digests: Mapping[Ref, str]) -> None:
+        """A person has seen what has these digests, and agrees. All of them or none.
+
+        Raises InvalidInput for one of which nothing waits, or something else by now. On disk when
+        this returns.
+        """
+        await self._consent.approve(digests)
+
+    async def pin(self, path: str, by: str) -> None:
+        """`by`, a process agent, can write below `path` from now on: every change there waits."""
+        await self._desk.gate.approvals.pin(path, by)
+
+    async def unpin(self, path: str, by: str) -> None:
+        """It has ended. What it wrote last is held before anything there is trusted again."""
+        await self._consent.unpin(self._feed, path, by)
 
     def view(self) -> View:
         """Everything at this moment."""

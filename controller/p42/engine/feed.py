@@ -16,7 +16,8 @@ from p42.model.declared import Sources
 from p42.model.look import FileLook, SourceLook
 from p42.model.refs import Ref
 
-BURST = 64  # hints at once; from here on one survey is cheaper and surer than single looks
+BURST = 64  # hints at once; from here on one survey is surer than single looks, and cheaper ...
+SHARE = 8  # ... if they are that part of all files: a survey asks the disk about each of the others
 MANIFESTS = (".yaml", ".yml", ".json")
 STRAY = 1.0  # s between surveys caused by paths that mean nothing to us (an editor's swap files)
 GRAIN = 0.001  # s; a timer may fire a hair before its time, and what is not due must not spin
@@ -124,13 +125,14 @@ class Feed:
     async def _look(self, now: float) -> None:
         hints, self._hints = self._hints, set()
         late = {path for path, at in self._catalog.due_files.items() if at <= now}
-        if len(hints) > BURST:  # and sorting them out would cost each hint a look over all files
+        burst = max(BURST, len(self._catalog.shelves) // SHARE)
+        if len(hints) > burst:
             self._ask_survey(now)
         else:
             files, stray = self._sorted_out(hints)
             if stray:
                 self._ask_survey(now + STRAY)
-            if len(files) > BURST:
+            if len(files) > burst:
                 self._ask_survey(now)
             else:
                 for path in sorted(files | late):

@@ -7,12 +7,14 @@ the ledger before the first act, back-off, and what of the outcome others get to
 from __future__ import annotations
 
 import asyncio
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from p42.engine.bugs import caught
 from p42.engine.converge import Found, Thing, converge, look
 from p42.engine.desk import Desk
+from p42.engine.gate import Verdict
+from p42.engine.held import held_status
 from p42.engine.herald import Herald, News
 from p42.engine.needs import root_cause
 from p42.engine.outcome import checked, mend_after, status_of
@@ -25,12 +27,25 @@ from p42.engine.wish import State, Wish
 from p42.model.errors import Blocked, Retry
 from p42.model.kind import Published, Want
 from p42.model.plan import Instant, name_of
-from p42.model.reasons import Mend
+from p42.model.reasons import PASSING, Mend
 from p42.model.refs import Ref
 from p42.model.resource import Annotation
 from p42.model.status import Status, in_progress
 
 FORGET_AGAIN = 5.0  # s; the disk was full, nobody waits for it
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One pass over a name: what is acted on, and the change of it that waits, None = none does.
+
+    While one waits `wish` has what was let through last; its status speaks of `digest`, the new.
+    """
+
+    wish: Wish
+    digest: str
+    verdict: Verdict
+    held: Status | None = None
 
 
 class Reconciler:
@@ -65,6 +80,7 @@ class Reconciler:
         self._tried.pop(ref, None)
         with caught(f"reconciling {ref}") as result:
             if wish.state is State.GONE:
+                self._blocked.pop(ref, None)
                 await self._teardown.take_down(wish)
             else:
                 await self._uphold(wish, priority)
@@ -75,6 +91,7 @@ class Reconciler:
         """What is left of a name that was taken down: its entry in the ledger."""
         with caught(f"forgetting {ref}") as result:
             await self._desk.records.forget(ref)
+            await self._desk.gate.passed(ref)  # whoever bears the name next has nothing waiting
         if result.error is not None:
             self._desk.queue.add_after(ref, FORGET_AGAIN, Priority.RESYNC)
 
@@ -82,17 +99,22 @@ class Reconciler:
         desk, resource, ref = self._desk, wish.resource, wish.resource.ref
         if ref.kind not in desk.kinds:
             raise Blocked(f"this p42 knows no kind {ref.kind}")
+        case = await self._judged(wish)
+        if case is None:
+            return
+        wish, resource = case.wish, case.wish.resource
         typed = desk.specs.typed(resource)
         desk.needs.set(ref, typed.needs)
         published = desk.needs.published(ref)
         if published is None:
-            self._waits(wish, typed)
+            self._waits(case)
             return
         want = desk.specs.want(resource, published)
         thing = Thing(ref, desk.kinds[ref.kind], desk.drivers[ref.kind], want)
         found = await look(thing, desk.clock.now)
         if hold := self._hands_off(wish, found):
-            self._conclude(wish, typed, thing, found, hold)
+            paused = hold.reason == "Paused"
+            self._conclude(case, thing, found, hold if paused else case.held or hold)
             return
         before = self._tried[ref] = (
             typed.digest,
@@ -102,39 +124,62 @@ class Reconciler:
         )
         if priority is Priority.HEAL and found.plan.steps and self._blocked.get(ref) == before:
             return
-        found = await self._make_so(wish, typed, thing, found)
+        found = await self._make_so(case, typed, thing, found)
         self._blocked.pop(ref, None)
         desk.backoff.reset(ref)
-        self._conclude(wish, typed, thing, found, None)
+        self._conclude(case, thing, found, case.held)
         if _warns(wish) and found.plan.status.ready == "True":
             await desk.records.reached(ref, typed.digest)
 
-    async def _make_so(self, wish: Wish, typed: Typed, thing: Thing, found: Found) -> Found:
+    async def _judged(self, wish: Wish) -> Case | None:
+        """What may be acted on. None = a change waits, told of, and nothing of old runs on."""
+        desk, resource, ref = self._desk, wish.resource, wish.resource.ref
+        verdict = await desk.gate.judge(wish)
+        if verdict.passes:
+            return Case(wish, resource.digest, verdict)
+        if verdict.again is not None:
+            desk.queue.add_after(ref, verdict.again, Priority.HEAL)
+        old = desk.gate.stand_in(ref)
+        held = held_status(ref, verdict, runs_on=old is not None)
+        if old is not None:
+            return Case(replace(wish, resource=old), resource.digest, verdict, held)
+        if desk.records.paused(wish):
+            held = Status("Unknown", "Paused")
+        desk.needs.set(ref, desk.specs.typed(resource).needs)
+        self._herald.publish(ref, None)
+        self._herald.post(ref, News(held, mend_after(held, 0), resource.digest, drift=True))
+        return None
+
+    async def _make_so(self, case: Case, typed: Typed, thing: Thing, found: Found) -> Found:
         desk, ref = self._desk, thing.ref
         begun = found.drift or found.plan.status.ready == "True"
-        if begun or desk.records.get(ref) is not None:
-            await desk.records.record(wish, typed.needs)
+        if case.held is None and (begun or desk.records.get(ref) is not None):
+            let, head = case.verdict.digest, case.verdict.head
+            await desk.records.record(case.wish, typed.needs, let=let, head=head)
+            await desk.gate.passed(ref)
         if not found.plan.steps:
             return found
         steps = _planned(ref, found)
         status = in_progress(steps[0].detail)
-        self._herald.post(ref, News(status, Mend.TIME, typed.digest, steps, drift=True))
+        self._herald.post(ref, News(status, Mend.TIME, case.digest, steps, drift=True))
         return await converge(
             thing, found, desk.clock.now,
             did=lambda step: desk.journal.note(ref, name_of(step), step.detail),
         )  # fmt: skip
 
-    def _waits(self, wish: Wish, typed: Typed) -> None:
+    def _waits(self, case: Case) -> None:
         """A need publishes nothing. What is already there is left alone."""
-        desk, ref = self._desk, wish.resource.ref
-        if desk.records.paused(wish):
-            news = News(Status("Unknown", "Paused"), Mend.USER, typed.digest)
+        desk, ref = self._desk, case.wish.resource.ref
+        if desk.records.paused(case.wish):
+            news = News(Status("Unknown", "Paused"), Mend.USER, case.digest)
+        elif case.held is not None:
+            news = News(case.held, mend_after(case.held, 0), case.digest, drift=True)
         else:
             cause = root_cause(ref, desk.needs, self._standing)
             why = desk.board.get(cause.ref).status.text
             message = f"{cause} ({why})" if why else str(cause)
             status = Status("False", "Waiting", message=message, template=str(cause))
-            news = News(status, cause.mend, typed.digest, cause=cause)
+            news = News(status, cause.mend, case.digest, cause=cause)
         self._herald.publish(ref, None)
         self._herald.post(ref, news)
 
@@ -156,18 +201,18 @@ class Reconciler:
             return Status("False", "Drifted", message=message, facts=found.plan.status.facts)
         return None
 
-    def _conclude(
-        self, wish: Wish, typed: Typed, thing: Thing, found: Found, hold: Status | None
-    ) -> None:
+    def _conclude(self, case: Case, thing: Thing, found: Found, hold: Status | None) -> None:
         """Tell what the pass came to. `hold`: why nothing was done about it."""
         desk, ref = self._desk, thing.ref
         desk.forced.discard(ref)  # asked once, done once, and not kept for a later drift
         ready = checked(found.plan.status, in_sync=not found.drift).ready == "True"
-        facts = _publish(thing, found) if ready else None
+        passes = found.plan.status.reason in PASSING and not found.drift
+        facts = _publish(thing, found) if ready or passes else None
         self._herald.publish(ref, facts)
         status = self._overlaid(ref, hold or found.plan.status)
         self._herald.post(ref, News(
-            status, mend_after(status, 0), typed.digest, _planned(ref, found), drift=found.drift
+            status, mend_after(status, 0), case.digest, _planned(ref, found),
+            drift=found.drift or case.held is not None,
         ))  # fmt: skip
         if found.plan.again is not None:
             desk.queue.add_after(ref, found.plan.again, Priority.HEAL)

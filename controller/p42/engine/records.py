@@ -35,10 +35,13 @@ class Records:
         """All entries."""
         return tuple(self._entries.values())
 
-    async def record(self, wish: Wish, needs: tuple[Ref, ...]) -> None:
-        """What is about to be made real under this name. On disk when this returns."""
+    async def record(self, wish: Wish, needs: tuple[Ref, ...], *, let: str, head: str = "") -> None:
+        """What is about to be made real under this name. On disk when this returns.
+
+        `let`: the digest of what it executes, which was let through while HEAD was at `head`.
+        """
         old = self.get(wish.resource.ref)
-        new = self._entry(wish, needs, old)
+        new = replace(self._entry(wish, needs, old), let=let, head=head)
         if old is not None and _equal(old, new):
             self._entries[new.ref] = new  # the same to the ledger; the next comparison is short
         else:
@@ -57,19 +60,13 @@ class Records:
         if old is None or old.paused != on:
             await self._write(replace(entry, paused=on))
 
-    async def erase(self, ref: Ref) -> None:
-        """Its teardown is complete."""
-        if ref in self._entries:
-            await self.ledger.erase(ref)
-            self._entries.pop(ref, None)
-
     @property
     def leaving(self) -> frozenset[Ref]:
         """Names of which nothing is left but the entry in the ledger."""
         return frozenset(self._leaving)
 
     def bury(self, ref: Ref) -> None:
-        """Its teardown is complete but for our status in a file of the user's, written later.
+        """Its teardown is complete but for our status, which is taken away a moment later.
 
         The ledger keeps it until then: after a crash it is taken down once more, status and all.
         """
@@ -120,6 +117,8 @@ class Records:
             paused=old.paused if old else False,
             held=wish.state is State.HELD,
             reached=old.reached if old else "",
+            let=old.let if old else "",  # begun by a pause: nothing of it was ever let through
+            head=old.head if old else "",
         )
 
 

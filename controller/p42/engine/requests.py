@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from posixpath import normpath
 
 from p42.engine.absence import EMPTY_GRACE
 from p42.engine.catalog import Catalog
+from p42.engine.consent import Consent
 from p42.engine.desk import Desk
 from p42.engine.dryrun import DryRun
 from p42.engine.feed import Feed
@@ -37,18 +38,25 @@ class Requests:
         self._specs = specs
         self._told = Told(entry.resource for entry in desk.records.all())
 
-    async def follow(self, paths: Sequence[str], *, prune: bool) -> Applied:
+    async def follow(
+        self, paths: Sequence[str], *, prune: bool, given: Collection[str | Ref] | None
+    ) -> Applied:
         """`apply`: follow what is not followed yet, look at everything, say what is new."""
         wanted = list(dict.fromkeys(map(normpath, paths)))
+        said = wanted if given is None else given
+        meant = {normpath(each) if isinstance(each, str) else each for each in said}
         catalog = self._desk.catalog
         async with self._feed.alone():
             if new := self._outermost(wanted):
                 await self._check(new)
                 for source in new:
                     await self._admit(source)
+                meant |= set(new)
             await self._feed.survey_alone()
+            await self._give(meant)
             self._must_exist(wanted)
         await self._prove_absences(wanted)
+        await self._give(meant)  # what looked like half a save counts only now
         sources = {s for path in wanted if (s := catalog.source_of(path)) is not None}
         if prune:
             self._desk.wish_changed(catalog.prune(sources))
@@ -58,6 +66,14 @@ class Requests:
         held = (ref for ref, wish in catalog.wishes.items() if wish.state is State.HELD)
         of_these = tuple(sorted(r for r in held if catalog.wishes[r].source in sources))
         return Applied(results, broken, of_these)
+
+    async def _give(self, meant: Collection[str | Ref]) -> None:
+        """A person applied these paths and names. Nothing is awaited before it counts."""
+        catalog, refs = self._desk.catalog, set[Ref]()
+        for each in meant:
+            refs |= set(catalog.shelves.below(each)) if isinstance(each, str) else {each}
+        wishes = (catalog.wishes[ref] for ref in sorted(refs) if ref in catalog.wishes)
+        await self._desk.gate.give(w for w in wishes if w.resource.ref.kind in self._desk.kinds)
 
     async def forget(self, path: str) -> Applied:
         """`delete -f`: follow it no more, and take down what only it declared."""
@@ -102,7 +118,8 @@ class Requests:
         told = await DryRun(replace(desk, catalog=catalog, specs=self._specs)).forecast(chosen)
         held = (ref for ref in sorted(chosen) if catalog.wishes[ref].state is State.HELD)
         broken = (f for f in catalog.broken if any(lies_in(f.file, path) for path in wanted))
-        return replace(told, held=tuple(held), broken=tuple(broken))
+        pending = await Consent(desk).pending(chosen)
+        return replace(told, held=tuple(held), broken=tuple(broken), pending=pending)
 
     def _outermost(self, paths: Sequence[str]) -> list[str]:
         """Those of `paths` that are not followed yet, without those inside another of them."""

@@ -20,6 +20,8 @@ class Shelves:
 
     def __init__(self) -> None:
         self._shelves: dict[str, Shelf] = {}
+        # Few of many: asked for at each look, so never searched for among all.
+        self._unsure: dict[str, Shelf] = {}  # doubtful, or due for another look by themselves
         self._spots: dict[Ref, dict[Spot, Document]] = {}
         self._naming: dict[
             str, dict[str, None]
@@ -28,6 +30,9 @@ class Shelves:
     def __iter__(self) -> Iterator[Shelf]:
         return iter(self._shelves.values())
 
+    def __len__(self) -> int:
+        return len(self._shelves)
+
     def at(self, path: str) -> Shelf | None:
         """The shelf of one file."""
         return self._shelves.get(path)
@@ -35,6 +40,17 @@ class Shelves:
     def of(self, source: str) -> list[Shelf]:
         """The shelves of one source."""
         return [shelf for shelf in self if shelf.source == source]
+
+    @property
+    def doubtful(self) -> list[Shelf]:
+        """Files that may declare names that cannot be told."""
+        return [shelf for _, shelf in sorted(self._unsure.items()) if shelf.doubtful]
+
+    @property
+    def due(self) -> dict[str, float]:
+        """Files that want another look by themselves, and when."""
+        found = ((path, shelf.due) for path, shelf in self._unsure.items())
+        return {path: due for path, due in found if due is not None}
 
     def documents(self, ref: Ref) -> tuple[Document, ...]:
         """The documents that now stand under `ref`."""
@@ -92,8 +108,10 @@ class Shelves:
             shelf = self._shelves[look.path] = Shelf(look.path, source)
         before = shelf.shown
         shelf.take(look, now)
+        self._sort_in(shelf)
         if look.state == "missing" and not shelf.good:
             del self._shelves[look.path]
+            self._unsure.pop(look.path, None)
         return set() if shelf.shown is before else self._index(shelf, before)
 
     def drop(self, source: str) -> set[Ref]:
@@ -107,7 +125,14 @@ class Shelves:
     def _leave(self, shelf: Shelf) -> set[Ref]:
         before = shelf.shown
         shelf.leave()
+        self._sort_in(shelf)
         return self._index(shelf, before)
+
+    def _sort_in(self, shelf: Shelf) -> None:
+        if shelf.doubtful or shelf.due is not None:
+            self._unsure[shelf.path] = shelf
+        else:
+            self._unsure.pop(shelf.path, None)
 
     def _index(self, shelf: Shelf, before: tuple[Document, ...]) -> set[Ref]:
         """Move the index from what the shelf showed before to what it shows now."""

@@ -38,7 +38,7 @@ class Teardown:
             self._herald.post(ref, News(Status("Unknown", "Paused", message), Mend.USER))
             return
         if desk.records.get(ref) is None or deletion_of(wish.resource) == "retain":
-            await self._finish(wish)  # never begun, or to be left as it is
+            self._finish(wish)  # never begun, or to be left as it is
             return
         if user := self._still_in_use(ref):
             self._say(ref, f"after {user}")
@@ -49,7 +49,7 @@ class Teardown:
             if found.plan.again is not None:
                 desk.queue.add_after(ref, found.plan.again, Priority.HEAL)
             return
-        await self._finish(wish)
+        self._finish(wish)
 
     async def _remove(self, ref: Ref) -> Found:
         desk = self._desk
@@ -67,22 +67,17 @@ class Teardown:
             did=lambda step: desk.journal.note(ref, name_of(step), step.detail),
         )  # fmt: skip
 
-    async def _finish(self, wish: Wish) -> None:
+    def _finish(self, wish: Wish) -> None:
         desk, ref = self._desk, wish.resource.ref
         if not self._gone(ref):
             return
-        if desk.catalog.source_of(wish.resource.place.file) is None:
-            desk.records.bury(ref)  # its document stands, with our status in it
-            self._herald.unwrite(wish.resource)
-        else:
-            self._herald.unwrite(wish.resource)
-            await desk.records.erase(ref)
-        if not self._gone(ref):
-            return  # it came back while the erasure was written, and is queued for that
+        desk.records.bury(ref)  # our status stands yet, in its document or beside it
+        self._herald.unwrite(wish.resource)
         neighbours = desk.needs.users(ref) | set(desk.needs.of(ref))
         desk.catalog.erase(ref)
         desk.needs.drop(ref)
         desk.specs.forget(ref)
+        desk.gate.forget(ref)
         desk.backoff.reset(ref)
         desk.queue.cancel(ref)
         self._herald.bury(ref)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from p42.engine.held import Pending
 from p42.model.diagnostic import Diagnostic
 from p42.model.plan import Instant
 from p42.model.reasons import Mend
@@ -41,6 +42,7 @@ class Forecast:
     unready: tuple[Unready, ...] = ()  # as it stands, or as the steps would leave it
     held: tuple[Ref, ...] = ()  # deletions that wait for --prune
     broken: tuple[Diagnostic, ...] = ()
+    pending: tuple[Pending, ...] = ()  # as it stands: changes that wait for a person's word
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Attached: the files a spec names (`sourceFile`, `personaFile`), read with their manifest.
 
-Named relative to the manifest, inside the source directory: whoever may change a file of the source
-may change what runs, and nobody else.
+So is the lock beside it (`forged/NAME.lock.yaml`) of what is forged from a prompt; that need not be
+there. Named relative to the manifest, inside the source directory: whoever may change a file of the
+source may change what runs, and nobody else.
 """
 
 # Thousands of paths a look; pathlib takes ten times as long, and 5 ms to import.
@@ -40,6 +41,8 @@ def attach(
 ) -> Attached:
     """Read what the document names. `manifest` and `root` (its source) are absolute paths."""
     named = [found for marked in entry.files for found in picked(value, marked)]
+    locks = {path: lock_of(value) for marked in entry.locks for path, _ in picked(value, marked)}
+    named += locks.items()
     if not named:
         return NOTHING
     files: dict[str, bytes] = {}
@@ -53,11 +56,18 @@ def attach(
             reading = disk.read(target, limit=SIZE_LIMIT, leased=leased)
             signatures[target] = reading.signature
             busy, fresh = busy or reading.state == "busy", fresh or reading.fresh
+            if path in locks and reading.state == "missing":
+                continue
             files[name] = reading.data
             flaw = _flaw(name, reading)
         if flaw is not None:
             findings.append(_finding(document, path, *flaw))
     return Attached(files, signatures, tuple(findings), busy, fresh)
+
+
+def lock_of(value: Any) -> str:
+    """Where the lock of a document lies, relative to its manifest."""
+    return f"forged/{value['metadata']['name']}.lock.yaml"
 
 
 def picked(value: Any, marked: Marked, path: Path = ()) -> Iterator[tuple[Path, str]]:

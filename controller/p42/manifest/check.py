@@ -54,9 +54,20 @@ def _findings(breach: Breach, document: Document, value: Any) -> Iterator[Findin
             yield _finding(document, breach.path, breach, message, hint, at_key=True)
     else:
         here = _value_at(value, breach.path)
+        if breach.schema.get("x-p42-key") and isinstance(here, str) and here:
+            yield _not_a_reference(document, breach)
+            return
         message, hint = sentence(breach, here)
         at_key = isinstance(here, dict | list) or here is None
         yield _finding(document, breach.path, breach, message, hint, at_key=at_key)
+
+
+def _not_a_reference(document: Document, breach: Breach) -> Finding:
+    """Where a key has to be named stands something else: most likely the key itself."""
+    *first, last = [str(each) for each in breach.schema.get("examples", ())]
+    message = f"is not written like {', '.join(first)} or {last}"
+    found = _finding(document, breach.path, breach, message, at_key=False)
+    return found._replace(secret=True)
 
 
 def _finding(

@@ -19,7 +19,8 @@ MESSAGE_WIDTH = 500  # characters; a message may quote a value of any length
 class Finding(NamedTuple):
     """One finding. `at` and `end` count characters of the text, from 0; `end` is behind the last.
 
-    `path` is the JSON path inside the document, "" for the whole.
+    `path` is the JSON path inside the document, "" for the whole. `secret`: what stands there may
+    be a key, whatever it looks like, and is shown as stars.
     """
 
     at: int
@@ -29,6 +30,7 @@ class Finding(NamedTuple):
     path: str = ""
     suggestion: str = ""
     severity: Literal["error", "warning"] = "error"
+    secret: bool = False
 
 
 class Malformed(ValueError):
@@ -68,7 +70,12 @@ def diagnose(finding: Finding, file: str, text: str) -> Diagnostic:
 
 def diagnose_all(findings: Iterable[Finding], file: str, text: str) -> tuple[Diagnostic, ...]:
     """All `findings` in the order of the text."""
-    return tuple(diagnose(finding, file, text) for finding in sorted(findings))
+    found = sorted(findings)
+    for each in found:
+        if each.secret:  # as long as before: columns stay. Other findings may show the same line
+            covered = "".join("\n" if c == "\n" else "*" for c in text[each.at : each.end])
+            text = text[: each.at] + covered + text[each.end :]
+    return tuple(diagnose(finding, file, text) for finding in found)
 
 
 def printable(text: str) -> str:

@@ -15,6 +15,7 @@ TIMEOUT = 10.0  # s; on a large cold work tree git may take seconds
 REFLOG_DEPTH = 20  # positions of HEAD; an absence is judged within minutes of what caused it
 _LOCKS = ("index.lock", "HEAD.lock", "rebase-merge", "rebase-apply", "MERGE_HEAD",
           "CHERRY_PICK_HEAD", "REVERT_HEAD")  # fmt: skip
+_KNOWN = ("PATH", "HOME", "XDG_CONFIG_HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
 _SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-optional-locks")
 
 
@@ -33,7 +34,7 @@ def ignored(root: str, paths: Sequence[str]) -> frozenset[str]:
     """Those of the absolute `paths` in the work tree `root` that git ignores."""
     # With ./ in front a name that begins with a colon is a name.
     names = {os.fsencode("./" + os.path.relpath(path, root)): path for path in paths}
-    answer = _git(root, "check-ignore", "--stdin", "-z", stdin=b"\0".join(names))
+    answer = ask(root, "check-ignore", "--stdin", "-z", stdin=b"\0".join(names))
     return frozenset(names[name] for name in answer.split(b"\0") if name in names)
 
 
@@ -52,13 +53,13 @@ def explained(source: str, files: Iterable[str]) -> frozenset[str]:
     Nothing while git is at work: what it shows then is neither the old state nor the new one.
     """
     root = work_tree(source)
-    directory = os.fsdecode(_git(source, "rev-parse", "--absolute-git-dir").strip()) if root else ""
-    if root is None or not directory or _at_work(directory):
+    directory = os.fsdecode(ask(source, "rev-parse", "--absolute-git-dir").strip()) if root else ""
+    if root is None or not directory or at_work(directory):
         return frozenset()
     where = os.path.relpath(source, root)
     missing = {os.fsencode(os.path.relpath(path, root)): path for path in files}
     left = missing.keys() - _tree(root, "HEAD", where)
-    log = _git(root, "rev-list", "--walk-reflogs", f"--max-count={REFLOG_DEPTH}", "HEAD").decode()
+    log = ask(root, "rev-list", "--walk-reflogs", f"--max-count={REFLOG_DEPTH}", "HEAD").decode()
     had: set[bytes] = set()
     for commit in dict.fromkeys(log.split()):
         if left <= had:
@@ -68,13 +69,24 @@ def explained(source: str, files: Iterable[str]) -> frozenset[str]:
 
 
 def _tree(root: str, commit: str, where: str) -> set[bytes]:
-    listed = _git(
+    listed = ask(
         root, "ls-tree", "-r", "-z", "--name-only", "--full-tree", commit, "--", f"./{where}"
     )
     return set(listed.split(b"\0"))
 
 
-def _at_work(git_directory: str) -> bool:
+def head(root: str) -> tuple[str, str]:
+    """The git directory of the work tree `root`, and the commit HEAD is at.
+
+    "" for the first: git cannot tell. "unborn" for the second: there is no commit yet.
+    """
+    directory = os.fsdecode(ask(root, "rev-parse", "--absolute-git-dir").strip())
+    commit = ask(root, "rev-parse", "--verify", "--quiet", "HEAD").decode().strip()
+    return directory, commit or "unborn"
+
+
+def at_work(git_directory: str) -> bool:
+    """Whether git is in the middle of something there."""
     return any(os.path.lexists(os.path.join(git_directory, name)) for name in _LOCKS)
 
 
@@ -86,11 +98,15 @@ def _stamp(path: str) -> tuple[int, int] | None:
     return found.st_mtime_ns, found.st_size
 
 
-def _git(directory: str, *arguments: str, stdin: bytes = b"") -> bytes:
-    """Standard output, b"" on any failure. Inside a hook GIT_* variables point elsewhere."""
+def ask(directory: str, *arguments: str, stdin: bytes = b"") -> bytes:
+    """Standard output of a git command, b"" on any failure.
+
+    Of our environment it gets _KNOWN alone: inside a hook GIT_* variables point elsewhere, and
+    others hold keys.
+    """
     import subprocess  # 8 ms that `validate` outside of a work tree need not pay
 
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    environment = {k: os.environ[k] for k in _KNOWN if k in os.environ}
     command = ["git", "-C", directory, *_SAFE, *arguments]
     try:
         done = subprocess.run(command, input=stdin, capture_output=True, timeout=TIMEOUT,

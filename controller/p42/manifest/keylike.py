@@ -17,8 +17,15 @@ _KEY = re.compile(
     r"|gh[pousr]_[A-Za-z0-9]{8,}"
     r"|github_pat_[A-Za-z0-9_]{8,}"
     r"|glpat-[A-Za-z0-9_-]{12,}"
-    r"|xox[abprs]-[A-Za-z0-9-]{10,}"
-    r"|AIza[A-Za-z0-9_-]{30,}"
+    r"|xox[abeoprs]-[A-Za-z0-9.-]{10,}|xapp-[A-Za-z0-9-]{10,}"
+    r"|AIza[A-Za-z0-9_-]{30,}|ya29\.[A-Za-z0-9_-]{20,}|GOCSPX-[A-Za-z0-9_-]{20,}"
+    r"|(?:xai|pplx|nvapi|tvly|csk)-(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{20,}"
+    r"|[sr]k_(?:live|test)_[A-Za-z0-9]{10,}"
+    r"|whsec_[A-Za-z0-9+/=]{16,}"
+    r"|npm_[A-Za-z0-9]{30,}|pypi-AgEI[A-Za-z0-9_-]{20,}|r8_[A-Za-z0-9]{30,}"
+    # A JSON Web Token: header and payload begin with {" in base64.
+    r"|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"
+    r"|p42_[0-9a-f]{12}_[A-Za-z0-9_-]{43}"
     r"|hf_[A-Za-z0-9]{16,}"
     r"|AGE-SECRET-KEY-1[0-9A-Z]{20,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
@@ -26,9 +33,11 @@ _KEY = re.compile(
 )
 
 
-# One of these is in every match. Looking for them first takes a tenth of the time.
+# One of these is in every match. Looking for them first takes two thirds of the time.
 _SIGNS = ("sk-", "gsk_", "AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_",
-          "github_pat_", "glpat-", "xox", "AIza", "hf_", "AGE-", "-----B")  # fmt: skip
+          "github_pat_", "glpat-", "xox", "xapp-", "AIza", "ya29.", "GOCSPX", "xai-", "pplx-",
+          "nvapi-", "tvly-", "csk-", "k_live_", "k_test_", "whsec_", "npm_", "pypi-", "r8_",
+          "eyJ", "p42_", "hf_", "AGE-", "-----B")  # fmt: skip
 
 
 def spans(text: str) -> Iterator[tuple[int, int]]:

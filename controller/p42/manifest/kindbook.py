@@ -37,6 +37,7 @@ class KindEntry(NamedTuple):
     files: tuple[Marked, ...]  # where the spec names files
     refs: tuple[tuple[Marked, str], ...]  # where it names resources, and of which kind
     defaulted: tuple[tuple[Marked, str], ...]  # references that fall to the default of a kind
+    locks: tuple[Marked, ...] = ()  # where it gives what is pinned in a lock beside the manifest
 
 
 class KindBook:
@@ -79,6 +80,7 @@ def entry(folder: str, schema: Schema) -> KindEntry:
         files=tuple(path for path, word, _ in marks if word == "x-p42-file"),
         refs=tuple((path, kind) for path, word, kind in marks if word == "x-p42-refers"),
         defaulted=tuple((path, kind) for path, word, kind in marks if word == "x-p42-default-of"),
+        locks=tuple(path for path, word, _ in marks if word == "x-p42-lock"),
     )
 
 

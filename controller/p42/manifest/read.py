@@ -22,9 +22,10 @@ from p42.manifest.finding import Finding, diagnose
 from p42.manifest.kindbook import KindBook
 from p42.manifest.known import Known, Seen
 from p42.manifest.reading import NOT_UTF8, Origin, Reading, encodable, whole
+from p42.manifest.traced import traced
 from p42.manifest.watch import Watch
-from p42.model.look import Broken, FileLook, SourceLook
-from p42.model.resource import Place
+from p42.model.look import Broken, FileLook, SourceLook, Traced
+from p42.model.resource import Place, Resource
 
 
 class Reader:
@@ -71,6 +72,10 @@ class Reader:
     def explained(self, source: str, files: Sequence[str]) -> frozenset[str]:
         """Those of the missing `files` whose absence git explains."""
         return git.explained(source, files)
+
+    def traced(self, resource: Resource) -> Traced:
+        """What git knows of a document."""
+        return traced(resource)
 
     async def watch(
         self,

@@ -17,6 +17,7 @@ from p42.model.resource import Annotation, Place, Resource
 
 Need = tuple[Ref, Path]  # what is referred to, and where in the document
 Named = Callable[[Place], str]  # how a place is told to a person
+SPARE = 100  # names that may be remembered although they are gone
 _OURS = tuple(v for k, v in vars(Annotation).items() if k.isupper())
 
 
@@ -53,6 +54,9 @@ class Rules:
         found: dict[Ref, tuple[Diagnostic, ...]] = {}
         for flaw in (*self.defaults(resources), *self.cycles(resources)):
             found[flaw.ref] = (*found.get(flaw.ref, ()), flaw.as_diagnostic())
+        if len(self._needs) > 2 * len(resources) + SPARE:  # names that are gone are not kept
+            there = {resource.ref for resource in resources}
+            self._needs = {ref: kept for ref, kept in self._needs.items() if ref in there}
         return found
 
     def duplicates(self, documents: Iterable[Resource | Broken]) -> Iterator[Flaw]:
