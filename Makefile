@@ -1,7 +1,7 @@
 # p42, with a line for each verb. `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop test check fast format schemas docs docs-check bench bench-kill bench-ci bench-races clean
+.PHONY: help setup run stop test check fast format schemas docs docs-check bench bench-kill bench-ci bench-cycles bench-overflow bench-races trial-ci clean
 
 BIN := .venv/bin
 P42 := $(BIN)/p42
@@ -12,7 +12,7 @@ export HOME
 help: ## List these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: ## Set up .venv (every other verb does it when it is needed)
+setup: ## Set up .venv (every other verb does it when needed; LOCAL=no leaves the local model out)
 	@.ci/setup
 
 run: setup ## Start p42, apply manifests/, show what became of it; p42 stays running
@@ -61,6 +61,8 @@ bench: setup ## Measure, beside peers (takes minutes; nothing else should run)
 	$(BIN)/pip install --quiet -e '.[bench]'
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.writes
+	$(BIN)/python -m tests.bench.meter
+	$(BIN)/python -m tests.bench.ask
 
 bench-races: setup ## Let editors race the status writer: 10,000 saves, none lost
 	$(BIN)/python -m tests.bench.races
@@ -71,6 +73,12 @@ bench-kill: setup ## Kill daemon, keeper and children at random, 1,000 rounds
 bench-ci: setup ## Measure project CIs, beside supervisord
 	$(BIN)/pip install --quiet -e '.[bench]'
 	$(BIN)/python -m tests.bench.projects
+
+bench-cycles: setup ## Create and delete 10,000 project CIs; what p42 holds must stay the same
+	$(BIN)/python -m tests.bench.cycles
+
+trial-ci: setup ## Declare 1,000 project CIs, speak to 50 while the daemon is killed
+	P42_TEST_PROJECTS=1000 $(BIN)/pytest -s tests/e2e/robust/test_companions.py
 
 bench-overflow: setup ## Create 20,000 manifests while the daemon stands still; all must be seen
 	P42_TEST_FILES=20000 $(BIN)/pytest -s tests/e2e/robust/test_overflow.py

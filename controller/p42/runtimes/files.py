@@ -128,6 +128,10 @@ class DiskFiles:
                 return path
         return None
 
+    def runs(self, path: Path) -> bool:
+        """Whether at `path`, anywhere on this machine, is a file that may be run. Follows links."""
+        return os.access(path, os.X_OK) and path.is_file()
+
     def follow(self, directory: Path) -> AsyncIterator[frozenset[str]]:
         """Names in `directory` that may have changed, until closed. Hints: may lose or double."""
         return follow(directory, ignore=SPARE)

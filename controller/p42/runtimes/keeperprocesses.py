@@ -24,7 +24,9 @@ from typing import IO
 from p42.keeper.frames import Message
 from p42.model.errors import Retry
 from p42.model.faults import fault
+from p42.model.grants import Grants
 from p42.model.ports import Run
+from p42.runtimes.cage import Cage
 from p42.runtimes.keeperlink import KeeperLink
 from p42.runtimes.output import Output
 from p42.runtimes.processes import allowed, given, refused
@@ -39,6 +41,7 @@ class KeeperProcesses:
 
     def __init__(self, env: Mapping[str, str], *, home: Path, link: KeeperLink) -> None:
         self._env = {**allowed(env), "P42_HOME": str(home)}
+        self._cage = Cage(env.get("PATH", os.defpath))
         self._link = link
         self._running: dict[str, asyncio.Future[int]] = {}
         self._pids: dict[str, int] = {}
@@ -57,12 +60,15 @@ class KeeperProcesses:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         timeout: float = 30.0,  # noqa: ASYNC109 - the group must be killed before it is raised
+        grants: Grants | None = None,
     ) -> Run:
         """Run to the end or to `timeout` seconds; then, or when cancelled, the group is killed.
 
-        Blocked when the program is not there or cannot be run; Retry when the machine has no
+        With `grants` it runs in a sandbox. Blocked when the program is not there or cannot be run,
+        or there is no sandbox; Retry when the machine has no
         process or descriptor left, or the keeper ends.
         """
+        argv = await self._cage.wrap(argv, grants, cwd)
         token = secrets.token_hex(8)
         ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._running[token] = ended

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 from p42.keeper.listener import is_free
 from p42.model.errors import Retry
-from p42.model.ports import Declaration, Probe, Unit
 from p42.model.refs import Ref
+from p42.model.sockets import Declaration, Probe, Unit
 from p42.runtimes.squatters import holder
 
 

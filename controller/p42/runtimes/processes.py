@@ -26,7 +26,9 @@ from typing import IO
 
 from p42.model.errors import Blocked, P42Error
 from p42.model.faults import fault
+from p42.model.grants import Grants
 from p42.model.ports import Run
+from p42.runtimes.cage import Cage
 from p42.runtimes.ended import Ended
 from p42.runtimes.output import Output
 
@@ -44,6 +46,7 @@ class LocalProcesses:
 
     def __init__(self, env: Mapping[str, str], *, home: Path) -> None:
         self._env = {**allowed(env), "P42_HOME": str(home), MARK: str(home)}
+        self._cage = Cage(env.get("PATH", os.defpath))
 
     async def run(
         self,
@@ -53,12 +56,15 @@ class LocalProcesses:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         timeout: float = 30.0,  # noqa: ASYNC109 - the group must be killed before it is raised
+        grants: Grants | None = None,
     ) -> Run:
         """Run to the end or to `timeout` seconds; then, or when cancelled, the group is killed.
 
-        Blocked when the program is not there or cannot be run; Retry when the machine has no
+        With `grants` it runs in a sandbox. Blocked when the program is not there or cannot be run,
+        or there is no sandbox; Retry when the machine has no
         process or descriptor left.
         """
+        argv = await self._cage.wrap(argv, grants, cwd)
         with contextlib.ExitStack() as held:
             try:
                 child = self._start(argv, stdin, cwd, {**self._env, **(env or {})})

@@ -24,8 +24,8 @@ from p42.keeper.frames import Message
 from p42.keeper.listener import is_free
 from p42.model.errors import Blocked, P42Error, Retry
 from p42.model.faults import fault
-from p42.model.ports import Declaration, Probe, Unit
 from p42.model.refs import Ref
+from p42.model.sockets import Declaration, Probe, Unit
 from p42.runtimes.keeperlink import KeeperLink
 from p42.runtimes.processes import allowed
 from p42.runtimes.squatters import holder

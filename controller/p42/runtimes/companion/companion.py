@@ -19,7 +19,7 @@ from p42.keeper.peer import is_self, tells_owners, uid_of_peer
 from p42.keeper.reactor import Reactor
 from p42.runtimes.companion.broker import Question
 from p42.runtimes.companion.visitor import Visitor
-from p42.wire.tekton import Said
+from p42.wire.tekton import Said, fitted
 
 MOST = 256  # connections at once; past that the oldest idle one is closed
 
@@ -108,10 +108,11 @@ class Companion:
         def answer(text: str, error: str) -> None:
             visitor.asked -= 1
             self._journal(said.text, text or error)
-            if error:
-                visitor.say(self._error(error))
-            else:
-                visitor.say({"type": "response", **self._who(), "content": text})
+            reply = {"type": "response", **self._who(), "content": text}
+            key = "error" if error else "content"
+            reply = self._error(error) if error else reply
+            # `whole`: ours to ask for; the originals read 4 KiB and take the rest for nothing.
+            visitor.say(dict(reply if said.body.get("whole") is True else fitted(reply, key)))
 
         payload = {"project": self._spec["name"], "token": self._spec["token"],
                    "content": self._in_context(said.text)}  # fmt: skip

@@ -1,0 +1,48 @@
+"""NoModels: what a plan sees where no daemon runs: nothing is known against any account."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from p42.model.completion import Answer, Call, Health, ModelCard, Text, ToolCall
+from p42.model.errors import Retry
+from p42.model.money import Price
+from p42.model.refs import Ref
+
+
+class NoModels:
+    """The Models port of a dry run. Nobody is asked anything through it."""
+
+    async def ask(self, call: Call) -> AsyncIterator[Text | ToolCall | Answer]:
+        """Refused."""
+        raise Retry(_AWAY)
+        yield
+
+    async def health(self, ref: Ref, account: Mapping[str, Any]) -> Health:
+        """Nothing is known against it: a vendor is not asked for a dry run."""
+        return Health()
+
+    async def recheck(self, ref: Ref) -> Health:
+        """Refused."""
+        raise Retry(_AWAY)
+
+    async def list(self, ref: Ref) -> tuple[ModelCard, ...]:
+        """Refused."""
+        raise Retry(_AWAY)
+
+    async def price(self, ref: Ref, model: str) -> Price | None:
+        """Nobody knows."""
+        return None
+
+    def default(self) -> Ref:
+        """Refused."""
+        raise Retry(_AWAY)
+
+    async def follow(self) -> AsyncIterator[Ref]:
+        """Nothing ever changes."""
+        return
+        yield
+
+
+_AWAY = "no account can be asked, since no daemon runs: p42 start"

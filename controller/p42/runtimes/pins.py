@@ -1,0 +1,182 @@
+"""DiskPins: what p42 writes beside a manifest, in the user's tree, and only over what it read.
+
+Guarantees
+- A lock is the old one or the new one, whole, and on disk: written in `.p42/` beside it, synced,
+  then renamed where nothing was, or exchanged with what was there.
+- What came out of the exchange is looked at: is it not what was expected, it is exchanged back, and
+  the writer is told. So nobody's edit is lost, however close.
+- No symbolic link is followed, neither `forged` nor the lock itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from p42.model.errors import Blocked, Retry
+from p42.model.faults import fault
+from p42.model.ports import Processes
+from p42.model.refs import Ref
+from p42.runtimes import dirs
+
+LARGEST = 1 << 20  # bytes; as of any file that a manifest names
+SPARE = ".p42"
+FORGED = "forged"
+_EXCHANGE, _NOREPLACE = 2, 1  # linux/fs.h, RENAME_EXCHANGE and RENAME_NOREPLACE
+_LACKS = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)  # of a file system that cannot
+GIT_SECONDS = 10.0
+# A work tree may come from anybody: its configuration runs nothing.
+_GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null",
+        "--no-optional-locks")  # fmt: skip
+
+
+class DiskPins:
+    """The Pins port. `where` gives the manifest that declares a ref, None = none does."""
+
+    def __init__(
+        self, home: Path, where: Callable[[Ref], Path | None], processes: Processes
+    ) -> None:
+        self._home, self._where, self._processes = home, where, processes
+
+    def look(self, ref: Ref) -> bytes | None:
+        """What stands there; None = nothing, or `ref` is declared nowhere."""
+        manifest = self._where(ref)
+        if manifest is None:
+            return None
+        absent = contextlib.suppress(FileNotFoundError, NotADirectoryError)
+        with _faults(manifest), absent, self._forged(manifest) as number:
+            return _read(number, _name(ref))
+        return None
+
+    def write(self, ref: Ref, data: bytes, *, was: bytes | None) -> None:
+        """Put `data` there if what stands there is still `was`. Raises Retry, Blocked."""
+        manifest = self._where(ref)
+        if manifest is None:
+            raise Blocked(f"{ref} is declared nowhere")
+        private = manifest.is_relative_to(self._home)
+        with _faults(manifest), self._forged(manifest, make=True) as number:
+            spare = dirs.child(number, SPARE, make=True)
+            try:
+                _ignored_by_git(spare)
+                name, made = _name(ref), f"{os.getpid()}-{ref.name}.part"
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(made, dir_fd=spare)  # of a process of this number that was killed
+                _fill(spare, made, data, mode=0o600 if private else 0o644)
+                try:
+                    _put(spare, made, number, name, was)
+                finally:
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(made, dir_fd=spare)
+                os.fsync(number)
+            finally:
+                os.close(spare)
+
+    async def committed(self, ref: Ref) -> bool:
+        """Whether git has exactly what stands there, at HEAD."""
+        manifest, data = self._where(ref), self.look(ref)
+        if manifest is None or data is None:
+            return False
+        path = f"HEAD:./{FORGED}/{_name(ref)}"
+        try:
+            done = await self._processes.run(
+                [*_GIT, "rev-parse", "--verify", "--quiet", path],
+                cwd=manifest.parent, timeout=GIT_SECONDS,
+            )  # fmt: skip
+        except Blocked:  # no git, so git brought nothing
+            return False
+        blob = b"blob %d\0" % len(data) + data
+        known = (hashlib.sha1(blob, usedforsecurity=False), hashlib.sha256(blob))
+        told = done.stdout.decode(errors="replace").strip()
+        return done.exit_code == 0 and told in [digest.hexdigest() for digest in known]
+
+    @contextlib.contextmanager
+    def _forged(self, manifest: Path, *, make: bool = False) -> Iterator[int]:
+        with dirs.opened(manifest.parent, manifest.parent / FORGED, make=make) as number:
+            yield number
+
+
+def _name(ref: Ref) -> str:
+    return f"{ref.name}.lock.yaml"
+
+
+def _put(spare: int, made: str, number: int, name: str, was: bytes | None) -> None:
+    """Rename into an empty place, or exchange with what is expected there."""
+    if was is None:
+        try:
+            _rename(spare, made, number, name, _NOREPLACE)
+        except FileExistsError:
+            raise _changed(name) from None
+        return
+    if _read(number, name) != was:
+        raise _changed(name)
+    _rename(spare, made, number, name, _EXCHANGE)
+    if _read(spare, made) != was:
+        _rename(spare, made, number, name, _EXCHANGE)
+        raise _changed(name)
+
+
+def _changed(name: str) -> Retry:
+    return Retry(f"{FORGED}/{name} was changed meanwhile; it is looked at again")
+
+
+def _rename(one: int, old: str, other: int, new: str, flag: int) -> None:
+    """renameat2(2); on a system without it a plain rename, after the look."""
+    call = getattr(_libc(), "renameat2", None)
+    if call is not None:
+        names = os.fsencode(old), os.fsencode(new)
+        if call(one, names[0], other, names[1], ctypes.c_uint(flag)) == 0:
+            return
+        number = ctypes.get_errno()
+        if number not in _LACKS:
+            raise OSError(number, os.strerror(number), new)
+    if flag == _NOREPLACE:
+        os.link(old, new, src_dir_fd=one, dst_dir_fd=other, follow_symlinks=False)
+        return
+    spare = f"{old}.was"
+    os.link(new, spare, src_dir_fd=other, dst_dir_fd=one, follow_symlinks=False)
+    os.rename(old, new, src_dir_fd=one, dst_dir_fd=other)
+    os.rename(spare, old, src_dir_fd=one, dst_dir_fd=one)
+
+
+@cache
+def _libc() -> Any:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _read(directory: int, name: str) -> bytes | None:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        number = os.open(name, flags, dir_fd=directory)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(number, "rb") as file:
+        return file.read(LARGEST + 1)
+
+
+def _fill(directory: int, name: str, data: bytes, *, mode: int) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    number = os.open(name, flags, mode, dir_fd=directory)
+    with os.fdopen(number, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(number)
+
+
+def _ignored_by_git(spare: int) -> None:
+    with contextlib.suppress(FileExistsError):
+        _fill(spare, ".gitignore", b"*\n", mode=0o644)
+
+
+@contextlib.contextmanager
+def _faults(manifest: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise fault(error, str(manifest.parent / FORGED)) from error
