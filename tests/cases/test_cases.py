@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 import yaml
 
+from p42.model.completion import Health
 from p42.model.kind import AnyKind, Want
 from p42.model.plan import name_of
 from p42.model.refs import Ref
@@ -71,8 +72,10 @@ def _seen(kind: AnyKind, given: Mapping[str, Any], want: Want[Any] | None) -> An
 
 
 def _like(sample: Any, value: Any) -> Any:
-    if isinstance(sample, bytes):
+    if isinstance(sample, bytes) or (sample is None and isinstance(value, str)):
         return str(value).encode()
+    if isinstance(sample, Health):
+        return Health(**value)
     return tuple(value) if isinstance(sample, tuple) else value
 
 

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+import random
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from p42.ai.accounts import Accounts, Ports
+from p42.ai.meter import Meter
+from p42.ai.refresh import Tokens
 from p42.model.kind import AnyKind, Driver, Want
 from p42.model.plan import Plan
 from p42.model.ports import World
 from p42.model.refs import Ref
+from p42.providers.prices import price_of
 from p42.runtimes.clock import SystemClock
 from p42.runtimes.files import DiskFiles
 from p42.runtimes.keeperlink import KeeperLink
+from p42.runtimes.pins import DiskPins
 from p42.runtimes.processes import LocalProcesses
 from p42.runtimes.units import KeeperUnits
+from p42.stores.approvals import SqliteApprovals
 from p42.stores.database import Database
 from p42.stores.keys import SystemKeys
 from p42.stores.leases import SqlitePortLeases
+from p42.stores.meterbook import MeterBook
+from p42.stores.redaction import Redactor
 from p42.stores.registry import SqliteRegistry
 from p42.stores.works import SqliteWorks
 
@@ -43,9 +52,15 @@ class Reality:
         return self.world.home / "commands"
 
     async def look(self, ref: Ref, want: Want[Any] | None) -> tuple[Any, Plan[Any]]:
-        """Observe and plan."""
-        seen = await self.driver.observe(ref, want)
-        return seen, self.kind.plan(want, seen, self.world.clock.now())
+        """Observe and plan; what is asked of a vendor in the background is waited for."""
+        async with asyncio.timeout(10):
+            while True:
+                seen = await self.driver.observe(ref, want)
+                plan = self.kind.plan(want, seen, self.world.clock.now())
+                health = getattr(seen, "health", None)
+                if health is None or health.reason != "InProgress":
+                    return seen, plan
+                await asyncio.sleep(0)
 
     async def make(self, ref: Ref, want: Want[Any] | None) -> tuple[Any, Plan[Any]]:
         """Act until the plan is empty and no work is left; the last look."""
@@ -67,6 +82,30 @@ class Reality:
         self.ended.clear()
 
 
+def _manifest(home: Path) -> Callable[[Ref], Path]:
+    return lambda ref: home / "manifests" / f"{ref.name}.yaml"
+
+
+class _Vendor:
+    """A paid stranger who takes every key."""
+
+    async def check(self) -> None:
+        """It is taken."""
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class _Installed:
+    """A machine on which the local model is there."""
+
+    def check(self) -> None:
+        """It is."""
+
+    def want(self, slots: int) -> None:
+        """There is room."""
+
+
 @asynccontextmanager
 async def reality(
     kind: AnyKind, home: Path, *, env: Mapping[str, str] | None = None
@@ -76,23 +115,44 @@ async def reality(
     ended = asyncio.Event()
     with Database.open(home) as database:
         clock = SystemClock()
+        keys, registry = SystemKeys(env, home=home), SqliteRegistry(database)
         link = KeeperLink(home / "run", grace=5.0)
         units = KeeperUnits(home, link, env=env, idle=60.0, said=lambda *_: None)
         async with (
             _keeping(link, wanted="units" in kind.uses),
             SqliteWorks(database, wake=lambda _: ended.set(), clock=clock) as works,
+            _accounts(database, registry, keys, clock) as models,
         ):
             world = World(
                 home, clock,
                 files=DiskFiles(home, path=env["PATH"]),
                 processes=LocalProcesses(env, home=home),
-                keys=SystemKeys(env),
-                registry=SqliteRegistry(database),
+                keys=keys,
+                registry=registry,
                 works=works,
                 units=units,
                 leases=SqlitePortLeases(database, base=0, count=1),
+                models=models,
+                approvals=SqliteApprovals(database, clock=clock),
+                pins=DiskPins(home, _manifest(home), LocalProcesses(env, home=home)),
             ).only(kind.uses)  # fmt: skip
             yield Reality(kind, world, kind.driver(world), ended)
+
+
+@asynccontextmanager
+async def _accounts(
+    database: Database, registry: SqliteRegistry, keys: SystemKeys, clock: SystemClock
+) -> AsyncIterator[Accounts]:
+    """Real accounts. Their vendor is the one thing that is not."""
+    redactor, here = Redactor(), cast(Any, _Installed())
+    meter = Meter(MeterBook(database), clock=clock)
+    async with Tokens(keys, redactor, clock=clock) as tokens:
+        ports = Ports(
+            registry=registry, keys=tokens, changes=keys.follow, meter=meter, local=here,
+            opens=lambda *_, **__: cast(Any, _Vendor()), price=price_of, random=random.random,
+        )  # fmt: skip
+        async with Accounts(ports) as accounts:
+            yield accounts
 
 
 @asynccontextmanager

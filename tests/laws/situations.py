@@ -20,15 +20,26 @@ from p42.kinds.projectci.seen import ELSEWHERE
 from p42.kinds.projectci.seen import Seen as SocketSeen
 from p42.manifest.kindbook import KindEntry, entry, kind_folders
 from p42.manifest.schemas import generate
+from p42.model.completion import Health
 from p42.model.kind import AnyKind, Want
 from p42.model.plan import Instant, Outcome, Plan
-from p42.model.ports import Registration, Unit
+from p42.model.ports import Registration
 from p42.model.refs import Ref
+from p42.model.sockets import Unit
+from p42.scripts.language import Language
+from p42.scripts.lock import Lock, Version, digest_of, name_of, render
 from tests.laws.schemas import values
 
 KINDS = discover()
 NOW = Instant(1_800_000_000.0)
 SCRIPTS = ("echo hi\n", "exit 3", "#!/bin/sh\ncat\n", "#!/usr/bin/env node\n", 'printf "%s" "é\\n"')
+HEALTHS = tuple(
+    Health(reason, "told by a vendor", "for the file")
+    for reason in (
+        "", "InProgress", "KeyRejected", "BudgetWarning", "BudgetExceeded", "RateLimited",
+        "ProviderDown", "Blocked",
+    )
+)  # fmt: skip
 SOURCES = (b"echo hi\n", b"#!/usr/bin/env python3\nprint(1)\n", b"", b"\xff\x00")
 
 
@@ -66,12 +77,29 @@ def wants(draw: st.DrawFn, kind: AnyKind) -> Want[Any]:
     if isinstance(raw.get("port"), int | float):  # it is really bound: not just any port
         raw["port"] = 15_000 + (int(raw["port"]) * 31 + os.getpid()) % 15_000
     named = [raw[path[1]] for path in entry_of(kind.name).files if path[1] in raw]
+    files = {name: draw(st.sampled_from(SOURCES)) for name in named}
+    ref = Ref(kind.name, draw(st.sampled_from(["hello", "x-1"])))
+    if "prompt" in raw and draw(st.booleans()):
+        files[name_of(ref.name)] = draw(locks(ref.name, raw["prompt"]))
     return Want(
-        Ref(kind.name, draw(st.sampled_from(["hello", "x-1"]))),
+        ref,
         typed(kind, raw),
         annotations={"p42.dev/adopt": "true"} if draw(st.booleans()) else {},
-        files={name: draw(st.sampled_from(SOURCES)) for name in named},
+        files=files,
     )
+
+
+@st.composite
+def locks(draw: st.DrawFn, name: str, prompt: str) -> bytes:
+    """A lock: of this prompt or another, in any language, approved or not; or no lock at all."""
+    digest = digest_of(draw(st.sampled_from([prompt, prompt, "another"])))
+    approved = draw(st.sampled_from(["", "0" * 64]))
+    written: list[tuple[str, Language]] = [("echo hi\n", "bash"), ("print(1)\n", "python")]
+    script, language = draw(st.sampled_from(written))
+    tests = draw(st.sampled_from([(), ({"expect": {"stdout": "hi"}},)]))
+    version = Version(digest, script, language, "muse", "m-1", (), tests, approved)
+    lock = Lock(version, (version,), again=draw(st.sampled_from(["", "", "once"])))
+    return draw(st.sampled_from([render(name, lock), render(name, lock), b"<<<<<<< HEAD\n", b""]))
 
 
 def seen_beside(kind: AnyKind, want: Want[Any]) -> st.SearchStrategy[Any]:
@@ -81,12 +109,13 @@ def seen_beside(kind: AnyKind, want: Want[Any]) -> st.SearchStrategy[Any]:
 
 @st.composite
 def _rows(draw: st.DrawFn, kind: AnyKind, want: Want[Any]) -> Any:
-    """Registered kinds: no row, the right one, another one; keys in any state."""
+    """Registered kinds: no row, the right one, another one; keys and health in any state."""
     right = made(kind, want).row
     row = draw(st.sampled_from([None, right, Registration("0" * 16, {"was": "other"})]))
     state = st.sampled_from(["present", "missing", "locked"])
     keys = draw(st.dictionaries(st.sampled_from(["env:A", "file:/b"]), state, max_size=2))
-    return replace(kind.nothing, row=row, keys=keys)
+    health = draw(st.sampled_from(HEALTHS)) if "models" in kind.uses else Health()
+    return replace(kind.nothing, row=row, keys=keys, health=health)
 
 
 @st.composite
@@ -113,6 +142,10 @@ def _paths(draw: st.DrawFn, kind: AnyKind, want: Want[Any]) -> CommandSeen:
         installer=draw(st.booleans()) or not want.spec.dependencies,
         trial=trial,
         work=work,
+        lock=draw(st.sampled_from([None, want.files.get(name_of(want.ref.name)), b"x: y"])),
+        machine=draw(st.booleans()),
+        approved=draw(st.booleans()),
+        vouched=draw(st.booleans()),
     )  # fmt: skip
 
 

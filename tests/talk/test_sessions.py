@@ -96,6 +96,19 @@ async def test_search_finds_words_their_beginnings_and_accents(sessions: SqliteS
     assert len(await sessions.list(archived=True)) == 1
 
 
+async def test_what_rested_long_is_archived_and_later_deleted(
+    sessions: SqliteSessions, clock: Noon
+) -> None:
+    await sessions.begin("old", "muse")
+    clock.time += 100
+    await sessions.begin("new", "muse")
+    assert await sessions.age(archive=None, delete=None) == (0, 0)
+    assert await sessions.age(archive=50, delete=None) == (1, 0)
+    assert [each.id for each in await sessions.list()] == ["new"]
+    assert await sessions.age(archive=None, delete=50) == (0, 1)
+    assert await sessions.get("old") is None
+
+
 async def test_deleted_is_deleted_from_the_index_too(sessions: SqliteSessions) -> None:
     await sessions.begin("a", "muse")
     await sessions.add("a", "user", "unforgettable")

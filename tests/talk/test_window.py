@@ -65,6 +65,31 @@ def test_a_tools_result_is_never_shown_without_its_call() -> None:
     assert numbers(window(turns, keep_first=2, last=2).shown) == [0, 3, 4]
 
 
+def test_the_question_that_tools_help_to_answer_is_shown_however_many_they_are() -> None:
+    turns = [Turn(0, "user", "old", Instant(0)), Turn(1, "assistant", "a", Instant(0)),
+             Turn(2, "user", "q", Instant(0))]  # fmt: skip
+    for n in range(3, 15, 2):
+        call = {"calls": [{"id": f"c{n}", "name": "t", "arguments": {}}]}
+        turns.append(Turn(n, "assistant", "", Instant(0), more=call))
+        turns.append(Turn(n + 1, "tool", "r", Instant(0), more={"answers": f"c{n}"}))
+    for budget in (None, 1):
+        made = window(turns, keep_first=0, last=4, budget=budget)
+        assert numbers(made.shown) == list(range(2, 15))
+
+
+def test_a_call_that_broke_off_has_a_result_that_says_so() -> None:
+    call = {"calls": [{"id": i, "name": "t", "arguments": {}} for i in ("c", "d")]}
+    turns = [
+        Turn(0, "user", "q", Instant(0)),
+        Turn(1, "assistant", "", Instant(0), more=call),
+        Turn(2, "tool", "r", Instant(0), more={"answers": "c"}),
+        Turn(3, "user", "and?", Instant(0)),
+        Turn(4, "tool", "late", Instant(0), more={"answers": "x"}),
+    ]
+    told = [(m.role, m.answers) for m in messages(turns)]
+    assert told == [("user", ""), ("assistant", ""), ("tool", "c"), ("tool", "d"), ("user", "")]
+
+
 def test_what_is_left_out_is_told() -> None:
     made = window(talk(31), keep_first=2, last=17)
     said = note(made.skipped, "")

@@ -10,14 +10,15 @@ out, and how much.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from p42.model.completion import Message, ToolCall
 from p42.model.session import Turn
 
 EXCERPT = 160  # characters of a skipped message in a summary made without a model
 MOST_EXCERPTS = 24  # lines of such a summary; more are counted
+BROKEN_OFF = "broken off: nobody knows what came of it"
 CUT_NOTE = " [the answer broke off here]"
 TOKEN = 3  # bytes a token has at least, on average, in the vendors' tokenizers: an estimate
 
@@ -61,6 +62,9 @@ def window(
         while head > 0 and turns[head - 1].more.get("calls"):
             head -= 1
         start = _begin(turns, start, alone=head == 0)
+    if turns and turns[-1].role == "tool":  # its question is being answered: shown whole
+        asked = max((n for n, turn in enumerate(turns) if turn.role == "user"), default=start)
+        start = max(head, min(start, asked))
     return Window(tuple(turns[:head]), tuple(turns[head:start]), tuple(turns[start:]))
 
 
@@ -78,7 +82,38 @@ def messages(turns: Sequence[Turn]) -> tuple[Message, ...]:
             found[-1] = Message(before.role, f"{before.content}\n\n{text}")
         else:
             found.append(message)
-    return tuple(found)
+    return tuple(_answered(found))
+
+
+def without_calls(turns: Sequence[Turn]) -> tuple[Turn, ...]:
+    """The same as plain text: a vendor takes no calls in a prompt that offers no tools."""
+    return tuple(_as_text(turn) for turn in turns)
+
+
+def _as_text(turn: Turn) -> Turn:
+    if turn.role == "tool":
+        return replace(turn, role="user", content=f"[a tool gave: {turn.content}]", more={})
+    names = ", ".join(str(call["name"]) for call in turn.more.get("calls", ()))
+    said = f"{turn.content} [called {names}]".lstrip() if names else turn.content
+    return replace(turn, content=said, more={})
+
+
+def _answered(found: Sequence[Message]) -> Iterator[Message]:
+    """Each call followed by a result, as vendors want it: one that broke off says so.
+
+    A result without its call is left out.
+    """
+    missing: list[str] = []
+    for message in found:
+        if message.role == "tool":
+            if message.answers in missing:
+                missing.remove(message.answers)
+                yield message
+            continue
+        yield from (Message("tool", BROKEN_OFF, answers=call) for call in missing)
+        missing = [call.id for call in message.calls]
+        yield message
+    yield from (Message("tool", BROKEN_OFF, answers=call) for call in missing)
 
 
 def digest(skipped: Sequence[Turn]) -> str:

@@ -10,29 +10,39 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, TypeVar
 
 from p42.kinds.fields import KEY_PATTERN, Part
+from p42.model.completion import Health
 from p42.model.kind import Column, Kind, Want
 from p42.model.plan import Instant, Outcome, Plan
-from p42.model.ports import Keys, Registration, World
+from p42.model.ports import Files, Registration, World
+from p42.model.reasons import Mend, mend_of
 from p42.model.refs import Ref
-from p42.model.status import Facts, Status, in_progress, reconciled
+from p42.model.secret import Keys
+from p42.model.status import Facts, Ready, Status, in_progress, reconciled
 
 SpecT = TypeVar("SpecT", bound=Part)
 KeyState = Literal["present", "missing", "locked"]
 
 _REFERENCE = re.compile(KEY_PATTERN)
 KEYS_AGAIN = 60.0  # s; nobody tells us when a variable's file or a keychain changes
+NOTHING_KNOWN = Health()
+PASSES_IN = 10.0  # s; a rest that is over, or a provider that answers again, is seen by then
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The row under the name, None without one, and the state of each key reference."""
+    """The row under the name, None without one, and the state of each key reference.
+
+    `health`: what is known beyond that of a kind that `asks` or `looks`.
+    """
 
     row: Registration | None = None
     keys: Mapping[str, KeyState] = field(default_factory=dict)
+    health: Health = NOTHING_KNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,9 @@ class Shape(Generic[SpecT]):
 
     `facts` is what the row holds and others may see; never a secret. `keys` are the references that
     have to lead to something. `settled` goes into the manifest's status. `refuse` may find that the
-    spec cannot be served here. `lost` is the reason where a reference leads nowhere.
+    spec cannot be served here. `lost` is the reason where a reference leads nowhere. `asks`: its
+    health is asked of the models, and followed. `looks`: its health is looked for among the files,
+    and again every so often while it is not well.
     """
 
     facts: Callable[[Want[SpecT]], Facts]
@@ -75,6 +87,8 @@ class Shape(Generic[SpecT]):
     settled: Callable[[SpecT], Facts] = lambda _: {}
     refuse: Callable[[SpecT], Status | None] = lambda _: None
     lost: Literal["KeyMissing", "Blocked"] = "KeyMissing"
+    asks: bool = False
+    looks: Callable[[Files, SpecT], Health] | None = None
 
     def kind(
         self,
@@ -87,12 +101,15 @@ class Shape(Generic[SpecT]):
     ) -> Kind[SpecT, Seen, Step]:
         """The whole record of a registered kind. `words`: name, plural, short name."""
         name, plural, short = words
+        ports = (
+            {"registry"} | ({"keys"} if self.keys else set()) | ({"models"} if self.asks else set())
+            | ({"files"} if self.looks else set())
+        )  # fmt: skip
         return Kind(
             name=name, plural=plural, short=short, spec=spec, columns=columns,
             plan=self.plan, predict=predict, finish=finish, needs=needs, executes=executes,
             publish=publish, driver=lambda world: Driver(world, self), nothing=Seen(),
-            uses=frozenset({"registry", "keys"} if self.keys else {"registry"}),
-            volatile=frozenset({"keys"}),
+            uses=frozenset(ports), volatile=frozenset({"keys", "health"}),
         )  # fmt: skip
 
     def registration(self, want: Want[SpecT]) -> Registration:
@@ -111,7 +128,9 @@ class Shape(Generic[SpecT]):
             return Plan((Deregister(),), Status("Unknown", "Deleting"))
         row = self.registration(want)
         status = self._status(want.spec, seen)
-        again = KEYS_AGAIN if seen.keys else None
+        again = KEYS_AGAIN if seen.keys or (self.looks and seen.health.reason) else None
+        if seen.health.reason and mend_of(seen.health.reason) is Mend.TIME:
+            again = PASSES_IN
         if seen.row == row:
             return Plan((), status, again)
         step = Register(row, changed=seen.row is not None)
@@ -123,6 +142,7 @@ class Shape(Generic[SpecT]):
         return (
             self.refuse(spec)
             or _about_keys(seen.keys, self.lost)
+            or _about_health(seen.health)
             or reconciled(facts=self.settled(spec))
         )
 
@@ -149,7 +169,7 @@ def publish(_want: Want[Any], seen: Seen) -> Facts:
 
 
 class Driver(Generic[SpecT]):
-    """Observes and writes rows. Reality changes only through here, so there is nothing to watch."""
+    """Observes and writes rows. A row changes only through here; health by itself."""
 
     def __init__(self, world: World, shape: Shape[SpecT]) -> None:
         self._world, self._shape = world, shape
@@ -159,7 +179,13 @@ class Driver(Generic[SpecT]):
         row = self._world.registry.get(ref)
         keys = self._shape.keys
         references = sorted(set(keys(want.spec))) if want and keys else []
-        return Seen(row, await _states(self._world.keys, references) if references else {})
+        states = await _states(self._world.keys, references) if references else {}
+        if want is not None and self._shape.looks is not None:
+            return Seen(row, states, self._shape.looks(self._world.files, want.spec))
+        if want is None or not self._shape.asks or set(states.values()) - {"present"}:
+            return Seen(row, states)
+        spec = want.spec.model_dump(mode="json", by_alias=True)
+        return Seen(row, states, await self._world.models.health(ref, spec))
 
     async def act(self, ref: Ref, _want: Want[SpecT] | None, step: Step) -> None:
         """Write or drop the row; on disk when it returns."""
@@ -169,8 +195,14 @@ class Driver(Generic[SpecT]):
             case Deregister():
                 await self._world.registry.drop(ref)
 
-    async def watch(self, _wake: Callable[[Ref | None], None]) -> None:
-        """Nothing changes a row behind our back."""
+    async def watch(self, wake: Callable[[Ref | None], None]) -> None:
+        """Nothing changes a row behind our back; health changes as the models are asked."""
+        if not self._shape.asks:
+            return
+        following: Any = self._world.models.follow()
+        async with aclosing(following) as changes:
+            async for ref in changes:
+                wake(ref)
 
 
 async def _states(keys: Keys, references: Iterable[str]) -> dict[str, KeyState]:
@@ -186,6 +218,16 @@ def _about_keys(keys: Mapping[str, KeyState], lost: str) -> Status | None:
             text = f"{reference} is in a keychain that is locked; unlock it"
             return Status("False", "KeyLocked", template=text)
     return None
+
+
+def _about_health(health: Health) -> Status | None:
+    """The status of a health that is worth telling of. A warning leaves it ready."""
+    if not health.reason:
+        return None
+    ready: Ready = "True" if mend_of(health.reason) is Mend.READY else "False"
+    if health.reason == "InProgress":
+        ready = "Unknown"
+    return Status(ready, health.reason, message=health.message, template=health.template)
 
 
 def references_in(value: Any) -> Iterator[str]:

@@ -215,7 +215,7 @@ class MessageReader:
         id_, name, parts = self._open.pop(index)
         try:
             arguments = json.loads("".join(parts) or "{}")
-        except ValueError:
+        except (ValueError, RecursionError):  # nested too deep
             arguments = None
         if not isinstance(arguments, dict):
             self._half = True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from p42.providers.border import Border, Events
 from p42.providers.bounds import most_input
 from p42.providers.faults import Faults
 from p42.providers.openai_wire import ChunkReader, Limit, request
-from p42.providers.pool import pool
+from p42.providers.pool import KEPT, pool
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -34,6 +34,8 @@ class Dialect:
     url: str = ""
     limit: Limit = "max_tokens"
     lists: bool = True  # False: may not have /models, so that a 404 there says nothing
+    kept: int = KEPT  # idle connections
+    most: int | None = None  # tokens of an answer, whatever is asked for
 
 
 DIALECTS = {
@@ -42,7 +44,8 @@ DIALECTS = {
     "groq": Dialect("Groq", "https://api.groq.com/openai/v1", limit="max_completion_tokens"),
     "ollama": Dialect("Ollama", "http://127.0.0.1:11434/v1"),
     "openai-compatible": Dialect("the provider", lists=False),
-    "local": Dialect("the local model"),
+    # llama.cpp closes after each stream without a word; small models hardly end by themselves.
+    "local": Dialect("the local model", kept=0, most=256),
 }
 
 
@@ -59,7 +62,7 @@ class OpenAIProvider:
         if dialect.name != "OpenAI":  # the SDK takes them from OPENAI_ORG_ID and _PROJECT_ID
             auth |= {"openai-organization": None, "openai-project": None}
         self._dialect = dialect
-        self._http = pool(base_url, context=trust, auth=auth)
+        self._http = pool(base_url, context=trust, auth=auth, kept=dialect.kept)
         # The pool puts the key on; without any the SDK would look for one in the environment.
         self._client: AsyncOpenAI = AsyncOpenAI(
             api_key="held-by-the-pool", base_url=base_url, http_client=self._http, max_retries=0
@@ -67,6 +70,9 @@ class OpenAIProvider:
         self._border = Border(Faults(dialect.name, host, key), OpenAIError, "x-request-id")
 
     def stream(self, prompt: Prompt) -> AsyncGenerator[Piece]:
+        most = self._dialect.most
+        if most is not None:
+            prompt = replace(prompt, max_tokens=min(prompt.max_tokens, most))
         body: Any = request(prompt, limit=self._dialect.limit)
 
         async def begin() -> Events:

@@ -115,7 +115,7 @@ class _Half:
         """None if its arguments are no JSON object."""
         try:
             arguments = json.loads("".join(self.parts) or "{}")
-        except ValueError:
+        except (ValueError, RecursionError):  # nested too deep
             return None
         return ToolCall(self.id, self.name, arguments) if isinstance(arguments, dict) else None
 

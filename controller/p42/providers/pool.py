@@ -24,9 +24,12 @@ KEPT_FOR = 30.0  # s; shorter than what vendors' load balancers keep (60 s), so 
 
 
 def pool(
-    base_url: str, *, context: ssl.SSLContext, auth: Mapping[str, str | None]
+    base_url: str, *, context: ssl.SSLContext, auth: Mapping[str, str | None], kept: int = KEPT
 ) -> httpx2.AsyncClient:
-    """A client for `base_url`. `auth`: headers each request gets, or loses where it is None."""
+    """A client for `base_url`. `auth`: headers each request gets, or loses where it is None.
+
+    `kept`: idle connections kept open.
+    """
     import httpx2
 
     async def credentials(request: httpx2.Request) -> None:
@@ -46,7 +49,7 @@ def pool(
         timeout=httpx2.Timeout(SILENCE, connect=CONNECT, pool=None),
         limits=httpx2.Limits(
             max_connections=CONNECTIONS,
-            max_keepalive_connections=KEPT,
+            max_keepalive_connections=kept,
             keepalive_expiry=KEPT_FOR,
         ),
         event_hooks={"request": [credentials], "response": [bounds]},

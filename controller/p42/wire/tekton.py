@@ -7,6 +7,7 @@ answered and the connection goes on, as in the original. Valid JSON that is no o
 
 from __future__ import annotations
 
+import bisect
 import json
 import re
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 MAX_LINE = 1 << 20  # bytes; CONTRACT "Wires"
+READ = 4096  # bytes; the originals' message handler and projects chat read once, and so much
+CUT = " [cut here; `p42 chat` shows it whole]"
 _HTTP = re.compile(rb"[A-Z]{3,32} |PRI \*")
 _TLS = 0x16
 
@@ -97,6 +100,22 @@ class Lines:
 def line(body: Mapping[str, Any]) -> bytes:
     """One reply line."""
     return json.dumps(body, ensure_ascii=False).encode() + b"\n"
+
+
+def fitted(body: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """`body` as an original client can read it: the text at `key` cut so that its line is < READ.
+
+    Half a line is no JSON to a client that reads once; a text that says it was cut is an answer.
+    """
+    if len(line(body)) < READ:
+        return body
+    text = str(body[key])
+
+    def is_too_long(count: int) -> bool:
+        return len(line({**body, key: text[:count] + CUT})) >= READ
+
+    fits = bisect.bisect_left(range(len(text)), True, key=is_too_long) - 1
+    return {**body, key: text[: max(fits, 0)] + CUT}
 
 
 def ci_name(slug: str) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from p42.kinds.command.forge import marked_name
 from p42.kinds.command.plan import executes, forged
+from p42.scripts.marker import marked_name
 from tests.kinds.command.conftest import Declare
 
 
@@ -149,4 +149,4 @@ def test_what_it_executes_is_the_bytes_and_the_tests(declare: Declare) -> None:
     assert plain == forged(declare(source="echo"))
     assert executes(declare(source="echo", tests=[{"stdin": "x"}])).startswith(plain)
     assert executes(declare(source="echo", tests=[{"stdin": "x"}])) != plain
-    assert executes(declare(prompt="sing")) == b"sing"
+    assert executes(declare(prompt="sing")) == b""  # asking a model runs nothing

@@ -15,14 +15,9 @@ KEYLESS = frozenset({"local", "ollama", "bedrock", "openai-compatible"})
 
 
 def _facts(want: Want[Account]) -> Facts:
-    spec = want.spec
-    return {
-        "provider": spec.provider,
-        "key": spec.key or "",
-        "baseUrl": spec.base_url or "",
-        "models": list(spec.models),
-        "default": spec.default,
-    }
+    """The whole spec, defaults completed: who calls a model needs all of it. No key is in it."""
+    facts: Facts = want.spec.model_dump(mode="json", by_alias=True)
+    return facts
 
 
 def _keys(spec: Account) -> Iterable[str]:
@@ -43,7 +38,7 @@ def _needs(_spec: Account) -> Iterable[Ref]:
     return ()
 
 
-shape: Shape[Account] = Shape(facts=_facts, keys=_keys, refuse=_refuse)
+shape: Shape[Account] = Shape(facts=_facts, keys=_keys, refuse=_refuse, asks=True)
 
 kind = shape.kind(
     (KIND, PLURAL, SHORT),

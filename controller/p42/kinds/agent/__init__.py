@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
+import os
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 from p42.kinds.agent.spec import KIND, PLURAL, SHORT, Agent
 from p42.kinds.registration import Shape
+from p42.model.completion import Health
 from p42.model.kind import Column, Want
+from p42.model.missing import missing
+from p42.model.ports import Files
 from p42.model.refs import Ref
 from p42.model.status import Facts
 
 
 def _facts(want: Want[Agent]) -> Facts:
-    spec = want.spec
-    persona = spec.persona or ""
-    if spec.persona_file is not None:
-        persona = want.files[spec.persona_file].decode(errors="replace")
-    return {
-        "runtime": spec.runtime,
-        "persona": hashlib.sha256(persona.encode()).hexdigest()[:16] if persona else "",
-        "account": spec.account_ref or "",
-        "model": spec.model or "",
-        "temperature": spec.temperature,
-        "tools": list(spec.tools),
-        "forge": spec.forge,
-    }
+    """The whole spec, defaults completed, with the text of the persona wherever it stands."""
+    facts: dict[str, Any] = want.spec.model_dump(mode="json", by_alias=True)
+    if want.spec.persona_file is not None:
+        facts["persona"] = want.files[want.spec.persona_file].decode(errors="replace")
+    return facts
 
 
 def _needs(spec: Agent) -> Iterable[Ref]:
@@ -36,11 +34,31 @@ def _needs(spec: Agent) -> Iterable[Ref]:
 
 
 def _executes(want: Want[Agent]) -> bytes:
+    """The program with all it is started with, and the tools it is given."""
     process = want.spec.process
-    return process.model_dump_json().encode() if process is not None else b""
+    if process is None:
+        return b""
+    body = {"process": process.model_dump(mode="json"), "tools": list(want.spec.tools)}
+    return json.dumps(body, sort_keys=True, indent=1).encode()
 
 
-shape: Shape[Agent] = Shape(facts=_facts)
+def _health(files: Files, spec: Agent) -> Health:
+    """Whether the program of a process agent is there. One that is named beneath its cwd is not
+    looked for: where that is, the run will tell.
+    """
+    if spec.runtime != "process" or spec.process is None:
+        return Health()
+    command = spec.process.command
+    path = Path(os.path.expanduser(command))  # noqa: PTH111 - pathlib's raises
+    if path.is_absolute():
+        there = files.runs(path)
+    else:
+        there = "/" in command or files.which(command) is not None
+    text = "" if there else missing(command)
+    return Health() if there else Health("Blocked", text, text)
+
+
+shape: Shape[Agent] = Shape(facts=_facts, looks=_health)
 
 kind = shape.kind(
     (KIND, PLURAL, SHORT),

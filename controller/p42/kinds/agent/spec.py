@@ -20,6 +20,7 @@ from p42.kinds.fields import (
     not_together,
     when,
 )
+from p42.model.permissions import PATTERN, VERBS
 
 KIND, PLURAL, SHORT = "Agent", "agents", "ag"
 
@@ -33,6 +34,26 @@ class Memory(Part):
     summarize: bool = Field(
         True, description="Whether a summary of what lies between goes in as system text."
     )
+
+
+Rule = Annotated[
+    str,
+    Field(
+        pattern=PATTERN,
+        examples=[*(f"p42.{verb}" for verb in VERBS), "p42.*", "command/hello", "command/*"],
+    ),
+]
+
+
+class Permissions(Part):
+    """What it may call. `deny` wins over `ask`, `ask` over `allow`.
+
+    What no rule names: p42's own read-only verbs are allowed, commands are asked for.
+    """
+
+    allow: tuple[Rule, ...] = Field((), description="Tools it may call unasked.")
+    ask: tuple[Rule, ...] = Field((), description="Tools a person has to agree to, call by call.")
+    deny: tuple[Rule, ...] = Field((), description="Tools it is not even offered.")
 
 
 class Process(Part):
@@ -93,6 +114,11 @@ class Agent(Part):
     max_tokens: Count = Field(1024, description="The most tokens of one answer.")
     memory: Memory = Field(Memory(), description="How much of a conversation is sent.")
     tools: tuple[IntegrationName, ...] = Field((), description="Integrations it may use.")
+    permissions: Permissions | None = Field(
+        None,
+        description="What it may call of p42's own verbs and of declared commands; left out, and "
+        "without `tools`, nothing.",
+    )
     forge: bool = Field(False, description="Whether it may declare commands.")
     process: Process | None = Field(None, description="The program, for `runtime: process`.")
     remote: Remote | None = Field(None, description="How it joins, for `runtime: remote`.")

@@ -40,6 +40,12 @@ kind: Kind[Command, Seen, Step] = Kind(
         Column("DESCRIPTION", "spec.description", wide=True),
         Column("DEPENDENCIES", "spec.dependencies", wide=True),
     ),
-    uses=frozenset({"files", "processes", "registry", "works"}),
-    volatile=frozenset({"rival", "interpreter", "missing", "trial", "verdict", "work"}),
+    uses=frozenset({"files", "processes", "registry", "works", "models", "approvals", "pins"}),
+    unasked=lambda spec: spec.approve == "auto",
+    # The lock stands in the user's tree, what is known of approval in the engine's book: neither
+    # goes with the command.
+    volatile=frozenset(
+        {"rival", "interpreter", "missing", "trial", "verdict", "work"}
+        | {"lock", "result", "machine", "approved", "vouched"}
+    ),
 )

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import shutil
 from collections.abc import Callable
 
 from p42.kinds.command import installer, trial
-from p42.kinds.command.forge import marked_name
+from p42.kinds.command.pinned import meant
 from p42.kinds.command.plan import forged, told, work_of
+from p42.kinds.command.promptdriver import PromptDriver
 from p42.kinds.command.seen import (
     MODE,
+    Agree,
     Claim,
+    Mark,
+    Pin,
     PlaceInstaller,
     RemoveFile,
     Seen,
     SetAside,
     SetMode,
+    Sign,
+    StartForge,
     StartTests,
     Step,
     Trial,
     Unclaim,
     WriteFile,
 )
-from p42.kinds.command.shell import WORDS
 from p42.kinds.command.spec import KIND, Command
 from p42.model.kind import Want
 from p42.model.ports import Entry, Registration, World
 from p42.model.refs import Ref, is_name
+from p42.scripts.marker import marked_name
+from p42.scripts.shell import WORDS
 
 _NOTHING = Entry("other", 0)
 
@@ -40,6 +48,7 @@ class Driver:
         self._directory = world.home / "commands"
         self._installer = world.home / installer.NAME
         self._swept = False
+        self._prompts = PromptDriver(world)
 
     async def observe(self, ref: Ref, want: Want[Command] | None) -> Seen:
         """What stands at the path, and around it."""
@@ -47,7 +56,7 @@ class Driver:
         form = "absent" if entry is None else entry.form
         entry = entry if entry is not None and form == "file" else _NOTHING
         tried, verdict, work = self._trial(want)
-        return Seen(
+        seen = Seen(
             form=form, mode=entry.mode, data=entry.data,
             claimed=self._world.registry.get(ref) is not None,
             marked=form == "file" and self._made(ref, entry.data),
@@ -55,11 +64,17 @@ class Driver:
             missing=self._missing(want), installer=self._installed(want),
             trial=tried, verdict=verdict, work=work,
         )  # fmt: skip
+        if want is None or want.spec.prompt is None:
+            return seen
+        return await self._prompts.observe(want, seen)
 
     async def act(self, ref: Ref, want: Want[Command] | None, step: Step) -> None:
         """Do one step."""
         files, path = self._world.files, self._directory / ref.name
         match step:
+            case Mark() | Agree() | StartForge() | Pin() | Sign():
+                if want is not None:
+                    await self._prompts.act(want, step)
             case StartTests(work):
                 if want is not None:
                     self._start(ref, want, work)
@@ -86,7 +101,7 @@ class Driver:
     async def _note(self, ref: Ref, want: Want[Command] | None) -> None:
         """Write down that the path is ours; of bytes that carry no marker, their digest as well."""
         data = forged(want) if want is not None and want.spec.verbatim else None
-        await self._world.registry.put(ref, Registration(_digest(data) if data else "", {}))
+        await self._world.registry.put(ref, Registration("" if data is None else _digest(data), {}))
 
     def _made(self, ref: Ref, data: bytes) -> bool:
         """Whether `data` is something we placed under this name."""
@@ -98,16 +113,18 @@ class Driver:
     async def watch(self, wake: Callable[[Ref | None], None]) -> None:
         """Names that changed in the directory are names of commands."""
         self._sweep()
-        async for names in self._world.files.follow(self._directory):
-            for name in names:
-                if is_name(name):
-                    wake(Ref(KIND, name))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._prompts.watch(wake))
+            async for names in self._world.files.follow(self._directory):
+                for name in names:
+                    if is_name(name):
+                        wake(Ref(KIND, name))
 
     def _start(self, ref: Ref, want: Want[Command], work: str) -> None:
-        data = forged(want)
-        if data is None:
+        data, real = forged(want), meant(want)
+        if data is None or real is None:
             raise RuntimeError("tests of a command that has no bytes")
-        run = trial.Run(self._world, ref.name, data=data, tests=want.spec.tests)
+        run = trial.Run(self._world, ref.name, data=data, tests=real.spec.tests)
         self._sweep()
         self._world.works.start(ref, work, lambda: run(work))
 
@@ -144,12 +161,12 @@ class Driver:
         return program if program and self._world.files.which(program) is None else ""
 
     def _missing(self, want: Want[Command] | None) -> tuple[str, ...]:
-        wanted = want.spec.dependencies if want is not None else ()
+        wanted = (meant(want) or want).spec.dependencies if want is not None else ()
         return tuple(tool for tool in wanted if self._world.files.which(tool) is None)
 
     def _installed(self, want: Want[Command] | None) -> bool:
         """One that p42 did not make (the original's, say) is left as it is: it takes names too."""
-        if want is None or not want.spec.dependencies:
+        if want is None or not (meant(want) or want).spec.dependencies:
             return True
         entry = self._world.files.look(self._installer)
         if entry is None:

@@ -16,13 +16,14 @@ DOS ones, which no shell runs.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 
 from p42.kinds.command.checks import guarded
-from p42.kinds.command.language import Language, spoken
+from p42.kinds.command.language import spoken
 from p42.kinds.command.spec import Command
+from p42.scripts.language import Language
+from p42.scripts.marker import marker
 
 _SHEBANGS: Mapping[Language, bytes] = {
     "bash": b"#!/usr/bin/env bash",
@@ -30,9 +31,7 @@ _SHEBANGS: Mapping[Language, bytes] = {
     "node": b"#!/usr/bin/env node",
 }
 _COMMENTS: Mapping[Language, str] = {"bash": "#", "python": "#", "node": "//"}
-_MARKER = re.compile(rb"^(?:#|//) p42: Command/([a-z0-9-]+) sha256:[0-9a-f]{16}$", re.MULTILINE)
 _CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")  # PEP 263
-_HEAD = 4096  # bytes in which the marker stands: after a shebang and a coding line at most
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -54,7 +53,7 @@ def forge(name: str, spec: Command, source: bytes) -> bytes:
     shebang, body = _split(source, language)
     mark = _COMMENTS[language]
     comments = [
-        f"{mark} p42: Command/{name} sha256:{hashlib.sha256(source).hexdigest()[:16]}",
+        marker(mark, name, source),
         *([f"{mark} p42: needs {' '.join(spec.dependencies)}"] if spec.dependencies else []),
         *(f"{mark} {line}".rstrip() for line in _about(name, spec)),
         f"{mark} Forged from the manifest Command/{name}; what is changed here is put back.",
@@ -65,12 +64,6 @@ def forge(name: str, spec: Command, source: bytes) -> bytes:
         # Our comments would have to be in that encoding too: kept to what all of them share.
         head = coding + b"\n" + head.decode().encode("ascii", "backslashreplace")
     return shebang + b"\n" + head + b"\n\n" + guarded(language, body, spec.dependencies)
-
-
-def marked_name(data: bytes) -> str:
-    """The name in the marker of forged bytes; "" where there is none."""
-    found = _MARKER.search(data[:_HEAD])
-    return found[1].decode() if found else ""
 
 
 def _about(name: str, spec: Command) -> list[str]:

@@ -8,21 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import PurePath
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from p42.kinds.command.spec import Command
-
-Language = Literal["bash", "python", "node"]
+from p42.scripts.language import Language, program_language, shebang_program
 
 INTERPRETERS: Mapping[Language, str] = {"bash": "bash", "python": "python3", "node": "node"}
 _ENDINGS: Mapping[str, Language] = {
     ".sh": "bash", ".bash": "bash", ".py": "python",
     ".js": "node", ".cjs": "node", ".mjs": "node",
-}  # fmt: skip
-# Programs by their name without a version. What POSIX shells share is all our checks use.
-_PROGRAMS: Mapping[str, Language] = {
-    "bash": "bash", "sh": "bash", "dash": "bash", "ksh": "bash", "zsh": "bash",
-    "python": "python", "pypy": "python", "node": "node", "nodejs": "node",
 }  # fmt: skip
 
 
@@ -44,7 +38,7 @@ def spoken(spec: Command, source: bytes) -> Spoken:
         ending = PurePath(spec.source_file or "").suffix.lower()
         language = spec.language or _ENDINGS.get(ending, "bash")
         return Spoken(language, INTERPRETERS[language])
-    known = _PROGRAMS.get(PurePath(named).name.rstrip("0123456789."))
+    known = program_language(named)
     program = "" if "/" in named else named
     if known is None and spec.language is None:
         fault = f"its first line names {named}; say in spec.language what that reads"
@@ -53,14 +47,3 @@ def spoken(spec: Command, source: bytes) -> Spoken:
         fault = f"spec.language is {spec.language} and its first line names {named}"
         return Spoken(known, program, f"{fault}; make them agree")
     return Spoken(spec.language or known or "bash", program)
-
-
-def shebang_program(source: bytes) -> str:
-    """What the first line of a script has it run by: a path, or what `env` looks for; "" = none."""
-    if not source.startswith(b"#!"):
-        return ""
-    words = source.partition(b"\n")[0][2:].decode(errors="replace").split()
-    if words and PurePath(words[0]).name == "env":
-        # env [-S] [NAME=VALUE]... program
-        words = [word for word in words[1:] if word[0] != "-" and "=" not in word]
-    return words[0] if words else ""

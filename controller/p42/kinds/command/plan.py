@@ -5,6 +5,7 @@
     mode changed        SetMode
     not ours            Conflict; adopted:  SetAside  Claim  WriteFile; or Claim, if it is the same
     gone                RemoveFile  Unclaim           a file without our marker stays
+    a prompt            promptplan.py: forged first, into a lock; then as any other, once approved
 
 What was set aside and not claimed yet is simply absent after a crash; the other way round it would
 be taken for ours and lost.
@@ -13,21 +14,30 @@ be taken for ours and lost.
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import replace
 from functools import lru_cache
 
+from p42.kinds.command import asking, promptplan
 from p42.kinds.command.forge import forge, source_of
 from p42.kinds.command.language import Spoken, spoken
+from p42.kinds.command.pinned import Same, meant
 from p42.kinds.command.seen import (
     MODE,
+    Agree,
     Claim,
+    Mark,
+    Pin,
     PlaceInstaller,
     RemoveFile,
     Seen,
     SetAside,
     SetMode,
+    Sign,
+    StartForge,
     StartTests,
     Step,
+    Trial,
     Unclaim,
     WriteFile,
 )
@@ -37,58 +47,80 @@ from p42.model.plan import Instant, Outcome, Plan
 from p42.model.resource import Annotation
 from p42.model.status import Status, in_progress, reconciled
 
-
-class _Same:
-    """A spec as a key: the engine makes one per change, so the same object is the same spec."""
-
-    __slots__ = ("spec",)
-
-    def __init__(self, spec: Command) -> None:
-        self.spec = spec
-
-    def __hash__(self) -> int:
-        return id(self.spec)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.spec is self.spec
+_RUN_SO = b"\n--- run so, by p42:\n"
 
 
 @lru_cache(maxsize=4096)  # every look asks for the same bytes again
-def _forge(name: str, same: _Same, source: bytes) -> bytes:
+def _forge(name: str, same: Same, source: bytes) -> bytes:
     return forge(name, same.spec, source)
 
 
 def forged(want: Want[Command]) -> bytes | None:
-    """The bytes that have to stand at the path; None for a prompt."""
-    source = source_of(want.spec, want.files)
-    return None if source is None else _forge(want.ref.name, _Same(want.spec), source)
+    """The bytes that have to stand at the path; None for a prompt that has to be forged first."""
+    real = meant(want)
+    source = source_of(real.spec, real.files) if real is not None else None
+    if real is None or source is None:
+        return None
+    return _forge(want.ref.name, Same(real.spec), source)
 
 
 def told(want: Want[Command]) -> Spoken:
     """Language and interpreter."""
-    return spoken(want.spec, source_of(want.spec, want.files) or b"")
+    spec = (meant(want) or want).spec
+    return spoken(spec, source_of(spec, want.files) or b"")
 
 
 def executes(want: Want[Command]) -> bytes:
-    """What trust is about: the bytes that run, and the tests that run them."""
-    data = forged(want) or (want.spec.prompt or "").encode()
-    return data + b"".join(test.model_dump_json().encode() for test in want.spec.tests)
+    """What trust is about: the bytes that run (the shebang with them), the tests that run them,
+    and what they may reach. Lines of JSON behind a line of our own, for a person to read.
+
+    Nothing for a prompt without a script: asking a model runs nothing.
+    """
+    real, data = meant(want), forged(want)
+    if real is None or data is None:
+        return b""
+    spec = real.spec
+    lines = [json.dumps({"test": test.model_dump(mode="json")}) for test in spec.tests]
+    if spec.sandbox is not None:
+        lines.append(json.dumps({"sandbox": spec.sandbox.model_dump(mode="json")}))
+    # The last such line is always ours, so no script can say for itself what it may reach.
+    if not lines and _RUN_SO not in data:
+        return data
+    return data + _RUN_SO + "\n".join(lines).encode()
 
 
 def work_of(want: Want[Command]) -> str:
-    """The id of the test run for these bytes and tests; "" when there is nothing to run."""
-    if not want.spec.tests or want.spec.prompt is not None:
+    """The id of the test run for these bytes and tests, or of the forging that has to come first.
+
+    "" when there is nothing to run.
+    """
+    real = meant(want)
+    if real is None:
+        return asking.work_of(want, promptplan.again(want))
+    if not real.spec.tests:
         return ""
     return "tests-" + hashlib.sha256(executes(want)).hexdigest()[:24]
 
 
-def plan(want: Want[Command] | None, seen: Seen, _now: Instant) -> Plan[Step]:
+def plan(want: Want[Command] | None, seen: Seen, now: Instant) -> Plan[Step]:
     """What has to be done."""
     if want is None:
         return _gone(seen)
+    if want.spec.prompt is None:
+        return _made_so(want, seen)
+    real = meant(want)
+    if real is not None:
+        made = _made_so(real, seen)
+        return promptplan.held(want, seen, made, executes=executes(want))
+    way = _in_the_way(want, seen)
+    return Plan((), way) if way is not None else promptplan.forging(want, seen, now)
+
+
+def _made_so(want: Want[Command], seen: Seen) -> Plan[Step]:
+    """The plan of a command that has a script."""
     data = forged(want)
     if data is None:
-        return Plan((), _blocked("forging from a prompt is not there yet; give it a source"))
+        raise ValueError("a command without a script")
     blocked = _in_the_way(want, seen) or _without(want, seen)
     if blocked is not None:
         return Plan((), blocked)
@@ -106,8 +138,16 @@ def plan(want: Want[Command] | None, seen: Seen, _now: Instant) -> Plan[Step]:
 def predict(seen: Seen, step: Step) -> Seen:
     """What is there after `step`. ValueError for one that may not be done."""
     match step:
-        case StartTests(work):
-            return replace(seen, trial="running", work=work, verdict="")
+        case StartTests(work) | StartForge(work):
+            return replace(seen, trial="running", work=work, verdict="", result=b"")
+        case Mark():
+            return replace(seen, machine=True)
+        case Agree():
+            _legal(seen.vouched, "nobody vouches for it")
+            return replace(seen, approved=True)
+        case Pin(data, was) | Sign(data, was):
+            _legal(seen.lock == was, "another lock is there by now")
+            return replace(seen, lock=data)
         case SetAside():
             _legal(seen.form != "absent", "nothing is there to set aside")
             return replace(seen, form="absent", mode=0, data=b"", marked=False)
@@ -130,10 +170,11 @@ def predict(seen: Seen, step: Step) -> Seen:
 
 
 def finish(seen: Seen, outcome: Outcome) -> Seen:
-    """How the tests ended."""
+    """How the tests, or the forging, ended."""
     if seen.trial != "running" or outcome.work not in ("", seen.work):
         return seen
-    return replace(seen, trial="passed" if outcome.ok else "failed", verdict=outcome.detail)
+    trial: Trial = "passed" if outcome.ok else "failed"
+    return replace(seen, trial=trial, verdict=outcome.detail, result=outcome.result)
 
 
 def _legal(holds: bool, why: str) -> None:

@@ -18,7 +18,8 @@ class Seen:
     `claimed`: this home wrote down that the path is its own. `marked`: the bytes carry our marker
     for this name, or are the ones that this home wrote down as placed without one. `rival` is
     another program, or the shell's own word, of that name ("" = none). `trial` is how the declared
-    tests went for exactly these inputs; `work` is their id.
+    tests went for exactly these inputs, or the forging of a prompt that has no lock yet; `work` is
+    the id.
     """
 
     form: Form = "absent"
@@ -28,6 +29,11 @@ class Seen:
     marked: bool = False
     rival: str = ""
     interpreter: str = ""  # the missing one; "" = it is there
+    lock: bytes | None = None  # what stands beside the manifest now, not when it was read
+    result: bytes = b""  # of the forging in `work`, once it ended
+    machine: bool = False  # whether it is written down that a model makes it
+    approved: bool = False  # whether somebody agreed to what it executes
+    vouched: bool = False  # whether the lock says so, and git brought it
     missing: tuple[str, ...] = ()  # dependencies that are not installed
     installer: bool = True  # whether install-deps.sh is as it should be, or none of ours
     trial: Trial = "none"
@@ -56,6 +62,65 @@ class StartTests:
     def detail(self) -> str:
         """What changes, for `diff`."""
         return f"run {self.count} test{'s' if self.count != 1 else ''} first"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Write down that a model makes it, before it does: from then on it is held until approved."""
+
+    @property
+    def detail(self) -> str:
+        """What changes, for `diff`."""
+        return "what a model writes for it waits for approval"
+
+
+@dataclass(frozen=True, slots=True)
+class Agree:
+    """Write down that its lock, which git brought, says what a person agreed to."""
+
+    @property
+    def detail(self) -> str:
+        """What changes, for `diff`."""
+        return "approved in its lock, which git brought"
+
+
+@dataclass(frozen=True, slots=True)
+class StartForge:
+    """Begin to ask a model; the old version stays meanwhile."""
+
+    work: str
+    whom: str
+
+    @property
+    def detail(self) -> str:
+        """What changes, for `diff`."""
+        return f"ask {self.whom} for a script"
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """Write what the model answered into the lock. `was`: what stands there now, None = nothing."""
+
+    data: bytes
+    was: bytes | None
+
+    @property
+    def detail(self) -> str:
+        """What changes, for `diff`."""
+        return "its lock is changed" if self.was else "its lock is new"
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """Write the approval into the lock, for whoever gets it by git."""
+
+    data: bytes
+    was: bytes
+
+    @property
+    def detail(self) -> str:
+        """What changes, for `diff`."""
+        return "its lock says that it is approved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,4 +206,18 @@ class Unclaim:
         return "give the name back"
 
 
-Step = StartTests | SetAside | Claim | PlaceInstaller | WriteFile | SetMode | RemoveFile | Unclaim
+Step = (
+    StartTests
+    | Mark
+    | Agree
+    | StartForge
+    | Pin
+    | Sign
+    | SetAside
+    | Claim
+    | PlaceInstaller
+    | WriteFile
+    | SetMode
+    | RemoveFile
+    | Unclaim
+)

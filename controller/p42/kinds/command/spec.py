@@ -61,7 +61,11 @@ class Command(Part):
         description="File with the script, relative to the manifest and inside its source.",
         json_schema_extra={"x-p42-file": True},
     )
-    prompt: Text | None = Field(None, description="What to forge the script from.")
+    prompt: Text | None = Field(
+        None,
+        description="What to forge the script from, once; it is pinned in forged/NAME.lock.yaml.",
+        json_schema_extra={"x-p42-lock": True},
+    )
     language: Literal["bash", "python", "node"] | None = Field(
         None,
         description="Left out, what the shebang or the file's extension says, else bash.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
 from p42.kinds.integration.spec import KIND, PLURAL, SHORT, Integration
 from p42.kinds.registration import Shape, references_in
@@ -13,11 +14,12 @@ from p42.model.status import Facts
 
 
 def _facts(want: Want[Integration]) -> Facts:
+    """Type and actions; of an MCP server how it is reached: who starts it for an agent needs it."""
     spec = want.spec
-    return {
-        "type": spec.type,
-        "actions": list(spec.actions),
-    }
+    facts: dict[str, Any] = {"type": spec.type, "actions": list(spec.actions)}
+    if spec.type == "mcp":
+        facts["config"] = dict(spec.config)
+    return facts
 
 
 def _needs(spec: Integration) -> Iterable[Ref]:
@@ -32,7 +34,7 @@ def _keys(spec: Integration) -> Iterable[str]:
 def _executes(want: Want[Integration]) -> bytes:
     """The program of an MCP server, with all it is started with."""
     config = want.spec.config
-    return json.dumps(config, sort_keys=True).encode() if "command" in config else b""
+    return json.dumps(config, sort_keys=True, indent=1).encode() if "command" in config else b""
 
 
 shape: Shape[Integration] = Shape(facts=_facts, keys=_keys, lost="Blocked")

@@ -24,8 +24,8 @@ from p42.kinds.projectci.seen import Declare, Drop, Lease, Seen, Step, Unlease, 
 from p42.kinds.projectci.spec import Limits, ProjectCI
 from p42.model.kind import Want
 from p42.model.plan import Instant, Plan, Seconds
-from p42.model.ports import Declaration, Unit
 from p42.model.quantity import seconds, size
+from p42.model.sockets import Declaration, Unit
 from p42.model.status import Facts, Status, in_progress, reconciled
 from p42.wire.tekton import ci_name
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from p42.model.plan import Outcome
-from p42.model.ports import Unit
+from p42.model.sockets import Unit
 
 ELSEWHERE = "elsewhere"  # a unit of the name is held, on a port that is not the leased one
 

@@ -26,7 +26,10 @@ KIND, PLURAL, SHORT = "ProjectCI", "projectcis", "ci"
 class Limits(Part):
     """What it may take of the machine."""
 
-    memory: Size | None = Field(None, description="Address space.")
+    memory: Size | None = Field(
+        None,
+        description="Memory for its own data, 32MiB at least; code and shared pages do not count.",
+    )
     cpu: Annotated[Amount, Field(gt=0)] | None = Field(None, description="Cores.")
     requests: Count | None = Field(None, description="Requests at the same time.")
 

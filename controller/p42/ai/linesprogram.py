@@ -1,0 +1,221 @@
+"""LinesProgram: a message answered by a program that reads and writes lines.
+
+One process for each session, kept between messages: what it remembers is its own. It ends when the
+session does, when it was not spoken to for IDLE seconds, when its declaration changed, when a
+message was broken off, and with the daemon; the next message starts it afresh. It is told who it is
+by P42_AGENT, P42_SESSION, P42_PERSONA and P42_CONTEXT.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from p42.ai.allowance import Allowance
+from p42.ai.mcpservers import Server
+from p42.ai.program import FIRST, Program, Whole
+from p42.model.completion import Cut, Text, ToolCall
+from p42.model.errors import TimedOut
+from p42.model.session import IDLE, Session
+from p42.model.talk import Used
+from p42.runtimes.agentplace import Place
+from p42.runtimes.agentprocess import AgentProcess, Start
+from p42.wire.lines import QUIET, AnswerLines, line_of
+
+TOLD = 100_000  # characters of a persona or a context; Linux takes 131,071 bytes a variable
+LATE = 0.01  # s; what it wrote since its last answer has come by now
+MOST = 16  # kept at once; then the one that rested longest is ended
+
+
+@dataclass(slots=True)
+class Kept:
+    """A process between messages. `wish` is all that it was started from."""
+
+    process: AgentProcess
+    allowance: Allowance
+    wish: Mapping[str, Any]
+    held: AsyncExitStack
+    used: float  # monotonic
+    lines: AnswerLines = field(default_factory=AnswerLines)
+    over: bool = False  # the answer has no further piece
+    closed: bool = False  # its output has ended
+
+    async def close(self) -> None:
+        """End it."""
+        await self.held.aclose()
+
+
+class Keeping:
+    """The processes of sessions, by session. `now` in monotonic seconds."""
+
+    def __init__(self, *, now: Callable[[], float]) -> None:
+        self._now = now
+        self._kept: dict[str, Kept] = {}
+        self.some = asyncio.Event()  # something is kept
+
+    def take(self, session: str) -> Kept | None:
+        """The session's, to be given back or closed."""
+        return self._kept.pop(session, None)
+
+    def has(self, session: str) -> bool:
+        """Whether it has one that rests."""
+        return session in self._kept
+
+    async def put(self, session: str, kept: Kept) -> None:
+        """Keep it for the next message."""
+        kept.used = self._now()
+        self._kept[session] = kept
+        self.some.set()
+        if len(self._kept) > MOST:
+            await self.end(min(self._kept, key=lambda each: self._kept[each].used))
+
+    async def end(self, session: str) -> None:
+        """End the session's, if it rests. Nothing there: no effect."""
+        kept = self.take(session)
+        if kept is not None:
+            await kept.close()
+
+    async def end_idle(self) -> None:
+        """End those that nobody spoke to for long enough."""
+        for session, kept in list(self._kept.items()):
+            if self._now() - kept.used >= IDLE or kept.process.ended.done():
+                await self.end(session)
+        if not self._kept:
+            self.some.clear()
+
+    async def end_all(self) -> None:
+        """End every one."""
+        for session in list(self._kept):
+            await self.end(session)
+
+
+class LinesProgram(Program):
+    """One message."""
+
+    def __init__(self, *given: Any, keeping: Keeping, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._keeping = keeping
+        self._kept: Kept | None = None
+        self._cost = 0  # micro-USD of this message
+        self._ends_line = False  # the last line told is not the last of the answer until now
+
+    @property
+    def _allowance(self) -> Allowance:
+        return self._kept.allowance if self._kept is not None else Allowance("", "", {})
+
+    def _spent(self) -> int:
+        return self._cost
+
+    async def _spoken(
+        self, session: Session, place: Place, servers: Mapping[str, Server], held: AsyncExitStack
+    ) -> AsyncGenerator[Text | ToolCall | Used | Whole]:
+        kept = self._kept = await self._ready(session, place)
+        before, well, heard = kept.allowance.spent(), False, False
+        with self._runs(kept.process):
+            try:
+                while late := await self._piece(kept, LATE):
+                    yield Text(late)
+                kept.over, seconds = False, None
+                await self._write(kept)
+                while (text := await self._piece(kept, seconds)) is not None:
+                    seconds = None if kept.lines.marks else QUIET
+                    if text:
+                        heard = True
+                        yield Text(text)
+                self._cost = kept.allowance.spent() - before
+                well = await self._is_well(kept, heard=heard)
+            finally:
+                if well:
+                    await self._keeping.put(session.id, kept)
+                else:
+                    await kept.close()
+        yield Whole()
+
+    async def _ready(self, session: Session, place: Place) -> Kept:
+        """The session's process, if it still is what is declared; else a new one."""
+        model = self._model(session)
+        wish = {
+            "process": dict(self.process), "persona": self.who.facts.get("persona"),
+            "account": self.account, "model": model,
+        }  # fmt: skip
+        kept = self._keeping.take(session.id)
+        if kept is not None:
+            if kept.wish == wish and not kept.process.ended.done():
+                return kept
+            await kept.close()
+        async with AsyncExitStack() as held:
+            allowance = await held.enter_async_context(
+                self._ground.allowances.given(
+                    self.by, session.id, account=self.account, model=model, needed=False
+                )
+            )
+            process = await self._ground.processes.start(self._start(place, allowance))
+            held.push_async_callback(process.close)
+            return Kept(process, allowance, wish, held.pop_all(), self._floor.clock.monotonic())
+
+    def _start(self, place: Place, allowance: Allowance) -> Start:
+        persona, context = str(self.who.facts.get("persona") or ""), self.say.context
+        told = {"P42_PERSONA": persona, "P42_CONTEXT": context, "P42_MODEL": allowance.model}
+        env = {
+            **place.env, **{name: text[:TOLD] for name, text in told.items() if text},
+            "P42_SESSION": self.say.session, **allowance.env,
+        }  # fmt: skip
+        argv = [place.program, *self.process.get("args", ())]
+        return Start(place.wrap(argv), env, place.cwd)
+
+    async def _write(self, kept: Kept) -> None:
+        """Say it. TimedOut where it does not read: a long line does not fit its pipe."""
+        try:
+            async with asyncio.timeout(min(FIRST, self._left)):
+                await kept.process.write(line_of(self.say.text))  # an end is seen when it is read
+        except TimeoutError:
+            raise TimedOut(f"{self.name}: {self._command} does not read its input") from None
+
+    async def _is_well(self, kept: Kept, *, heard: bool) -> bool:
+        """Whether it can be spoken to again. Raises where this was no whole answer."""
+        if not kept.closed and heard:
+            return True
+        await kept.process.farewell()
+        ended = kept.process.ended
+        if not heard or not ended.done() or ended.result():
+            raise await self._broken(kept.process)
+        return False
+
+    async def _piece(self, kept: Kept, seconds: float | None) -> str | None:
+        """What it said next, "" for less than a line; None = the answer is over.
+
+        `seconds` is the silence that ends it; None = until it says something.
+        """
+        if kept.over or kept.closed:
+            kept.over = False
+            return None
+        data: bytes | None = None
+        try:
+            if seconds is None:
+                data = await self._read(kept.process, first=not kept.lines.marks)
+            else:
+                async with asyncio.timeout(min(seconds, self._left)):
+                    data = await kept.process.read()
+        except TimeoutError:
+            if self._is_late:
+                raise self._late_error() from None
+            kept.over = True
+        if not data:
+            kept.closed = data is not None
+            return self._lines(kept.lines.rest())
+        try:
+            text, kept.over = kept.lines.feed(data)
+        except ValueError as error:
+            raise Cut(f"{self.name}: {self._command} wrote {error}; it was ended") from None
+        return self._lines(text)
+
+    def _lines(self, text: str) -> str:
+        """`text` as part of the answer, whose last line has no line end."""
+        if not text:
+            return ""
+        joint = "\n" if self._ends_line else ""
+        self._ends_line = text.endswith("\n")
+        return joint + text.removesuffix("\n")

@@ -1,0 +1,68 @@
+"""Persona: who is spoken to: a declared agent's facts, read afresh for each message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from p42.ai.ports import Registered
+from p42.model.errors import Blocked, InvalidInput
+from p42.model.talk import agent_ref
+
+PREFIX = "ai-"  # `@ai-muse` of the original is the declared agent `muse`
+NOBODY = (
+    "You are {name}, an assistant on port 42. You help one developer. Answer in short, plain "
+    "sentences; say so when you do not know."
+)
+WINDOW, KEEP_FIRST = 20, 2  # as the original, for who is not declared
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """Who answers, and how. `facts` is the whole spec, camelCase; {} = not declared."""
+
+    name: str
+    facts: Mapping[str, Any]
+
+    @property
+    def system(self) -> str:
+        """The system text."""
+        return str(self.facts.get("persona") or NOBODY.format(name=self.name))
+
+    @property
+    def account(self) -> str | None:
+        """The account's name; None = the default one."""
+        return self.facts.get("accountRef")
+
+    @property
+    def memory(self) -> Mapping[str, Any]:
+        """window, keepFirst, maxTokens, summarize."""
+        return self.facts.get("memory") or {
+            "window": WINDOW, "keepFirst": KEEP_FIRST, "maxTokens": None, "summarize": True,
+        }  # fmt: skip
+
+    @property
+    def runtime(self) -> str:
+        """model, process or remote."""
+        return str(self.facts.get("runtime", "model"))
+
+
+def plain(name: str) -> str:
+    """`@ai-muse` to `muse`."""
+    return name.strip().removeprefix("@").removeprefix(PREFIX)
+
+
+def persona(registry: Registered, name: str, *, default: str = "", known: bool = False) -> Persona:
+    """The agent meant. `known`: InvalidInput for one that is not declared; else anybody answers."""
+    wanted = name.strip().removeprefix("@") or default
+    for each in (wanted, plain(wanted)):
+        row = registry.get(agent_ref(each)) if each else None
+        if row is not None:
+            return Persona(each, row.facts)
+    if known:
+        there = ", ".join(f"@{ref.name}" for ref in registry.refs() if ref.kind == "Agent")
+        raise InvalidInput(f"no agent is called {wanted or '?'!r}; there is: {there or 'none'}")
+    if not wanted:
+        raise Blocked("no agent is named, and defaults.agent names none")
+    return Persona(plain(wanted), {})

@@ -1,0 +1,160 @@
+"""Tools: what agents call, within their permissions: the ToolBox port.
+
+    a call -> known? -> permitted? -> arguments fit? -> run, bounded -> its result, as text
+
+Whatever a model asks for, what comes back is a result it can read: a refusal and a failure are
+results too. Each call is in the journal, without arguments and results; secrets p42 knows are taken
+out of what a model gets to see.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from p42.ai.forge import TOOL as FORGE_TOOL
+from p42.ai.toolarguments import fault
+from p42.ai.toolbench import Bench, Declared, Look
+from p42.ai.toolcommand import SCHEMA, Bounds, call_command
+from p42.ai.toolname import wire_name
+from p42.ai.tooltext import bounded
+from p42.model.completion import Tool, ToolCall
+from p42.model.errors import P42Error
+from p42.model.permissions import Verdict, has_tools, verdict
+from p42.model.ports import Journal, World
+from p42.model.talk import Used, agent_ref
+
+SECONDS = 30.0  # of one call; a conversation waits for it
+MOST = 100  # tools offered to one agent; vendors take 128 at most
+FORGE = "forge"  # the rule of the tool that declares a command: `forge: true` is its permission
+NOTED = (
+    "It becomes a manifest when you have answered. It cannot be run before a person has read and "
+    "approved it."
+)
+DESCRIPTION = 500  # characters; what a manifest says is text of whoever wrote it
+
+Do = Callable[[Mapping[str, Any]], Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A tool on offer. `rule` is its name in permissions; it is given up after `seconds`."""
+
+    rule: str
+    tool: Tool
+    do: Do
+    seconds: float = SECONDS
+
+
+class Tools:
+    """Offers nothing until it is opened. `clean` takes secrets out of a text."""
+
+    def __init__(self, *, clean: Callable[[str], str] = str, bounds: Bounds | None = None) -> None:
+        self._clean, self._bounds = clean, bounds or Bounds(SECONDS)
+        self._world: World | None = None
+        self._bench: Bench | None = None
+
+    def open(self, world: World, bench: Bench) -> None:
+        """From now on what is on `bench` can be called. Uses home, processes and journal."""
+        self._world, self._bench = world, bench
+
+    def offered(self, name: str, agent: Mapping[str, Any]) -> Sequence[Tool]:
+        """What the agent may call, commands last; what is denied is not even named."""
+        return tuple(entry.tool for entry in self._entries(agent).values())
+
+    def question(self, name: str, agent: Mapping[str, Any], call: ToolCall, session: str) -> str:
+        """The tool a person has to agree to before `call` is run; "" = none, or it is refused."""
+        entry = self._entries(agent).get(call.name)
+        if entry is None or _standing(entry, agent) != "ask":
+            return ""
+        return "" if fault(call.arguments, entry.tool.schema) else entry.rule
+
+    async def run(
+        self,
+        name: str,
+        agent: Mapping[str, Any],
+        call: ToolCall,
+        session: str,
+        *,
+        agreed: bool = False,
+    ) -> Used:
+        """Run it. `agreed`: a person said yes to what `question` named."""
+        entry = self._entries(agent).get(call.name)
+        if entry is None:
+            return self.refuse(name, call, _unknown(call.name, self._entries(agent)))
+        if _standing(entry, agent) == "ask" and not agreed:
+            why = f"{entry.rule} needs a person to agree, and nobody is there to be asked"
+            return self.refuse(name, call, why, rule=entry.rule)
+        if wrong := fault(call.arguments, entry.tool.schema):
+            return self.refuse(name, call, wrong, rule=entry.rule)
+        try:
+            async with asyncio.timeout(entry.seconds):
+                result, failed = await entry.do(call.arguments), False
+        except P42Error as error:
+            result, failed = f"failed: {error}", True
+        except TimeoutError:
+            result, failed = f"failed: not done within {entry.seconds:g} s", True
+        self._note(name, "ToolFailed" if failed else "ToolUsed", entry.rule, warning=failed)
+        return Used(call, bounded(self._clean(result)) or "(nothing)")
+
+    def refuse(self, name: str, call: ToolCall, why: str, *, rule: str = "") -> Used:
+        """A call that is not run, and why."""
+        self._note(name, "ToolRefused", rule or "a tool that is not there", warning=True)
+        return Used(call, bounded(f"refused: {why}"), refused=True)
+
+    def _entries(self, agent: Mapping[str, Any]) -> dict[str, _Entry]:
+        if self._bench is None or self._world is None or not has_tools(agent):
+            return {}
+        every = [
+            *(_look(look) for look in self._bench.looks()),
+            *(self._command(self._world, each) for each in self._bench.commands()),
+        ]
+        if agent.get("forge"):
+            every.insert(0, _Entry(FORGE, FORGE_TOOL, _noted))
+        kept = [entry for entry in every if _standing(entry, agent) != "deny"][:MOST]
+        return {entry.tool.name: entry for entry in kept}
+
+    def _command(self, world: World, declared: Declared) -> _Entry:
+        rule, bounds = f"command/{declared.name}", self._bounds
+        about = declared.description.strip() or "A command of this machine's owner."
+        text = f"{about[:DESCRIPTION]} Runs in a sandbox, in an empty directory of its own."
+
+        async def do(arguments: Mapping[str, Any]) -> str:
+            return await call_command(world, declared, arguments, bounds=bounds, clean=self._clean)
+
+        seconds = bounds.seconds + bounds.grace  # the program is ended first, and is heard out
+        return _Entry(rule, Tool(wire_name(rule), text, SCHEMA), do, seconds)
+
+    def _note(self, name: str, reason: str, what: str, *, warning: bool) -> None:
+        if self._world is not None:
+            journal: Journal = self._world.journal
+            journal.note(agent_ref(name), reason, what, warning=warning)
+
+
+def _standing(entry: _Entry, agent: Mapping[str, Any]) -> Verdict:
+    if entry.rule == FORGE:
+        return "allow"  # it is in the entries of agents that may
+    return verdict(entry.rule, agent)
+
+
+async def _noted(_arguments: Mapping[str, Any]) -> str:
+    """Who hears the reply makes the manifest: of one reply one command, whatever way it came."""
+    return NOTED
+
+
+def _look(look: Look) -> _Entry:
+    rule = f"p42.{look.verb}"
+
+    async def do(arguments: Mapping[str, Any]) -> str:
+        return orjson.dumps(await look.ask(arguments)).decode()
+
+    return _Entry(rule, Tool(wire_name(rule), look.description[:DESCRIPTION], look.schema), do)
+
+
+def _unknown(name: str, entries: Mapping[str, _Entry]) -> str:
+    there = ", ".join(sorted(entries)) or "none"
+    return f"there is no tool {name[:80]!r}; there is: {there}"

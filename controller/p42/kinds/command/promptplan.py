@@ -1,0 +1,120 @@
+"""Plan of a prompt: forged once into its lock; run when that was read, and approved. Pure.
+
+    no lock for it      Mark  StartForge  ...  Pin        the old command stays as it is
+    in its lock         waits for approval; then  Mark  [Agree]  and as any command
+    approved            Sign                              for whoever gets the lock by git
+
+A lock that was just written counts when it comes in with the manifest, past trust and approval.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from p42.kinds.command.asking import asked, version_of
+from p42.kinds.command.forging import AGAIN_FIRST, failure_of
+from p42.kinds.command.pinned import fits, locked
+from p42.kinds.command.seen import Agree, Mark, Pin, Seen, Sign, StartForge, StartTests, Step
+from p42.kinds.command.spec import Command
+from p42.model.approval import digest_of
+from p42.model.kind import Want
+from p42.model.plan import Instant, Plan
+from p42.model.status import Status, in_progress
+from p42.scripts.lock import name_of, parse, pinned, render
+from p42.scripts.reply import Unfit
+
+UNTOLD = b"# what the model will answer\n"  # the lock of a dry run
+
+
+def again(want: Want[Command]) -> str:
+    """The lock's word that it shall be forged once more; "" = it has none."""
+    try:
+        lock = locked(want)
+    except Unfit:
+        return ""
+    return lock.again if lock is not None else ""
+
+
+def forging(want: Want[Command], seen: Seen, now: Instant) -> Plan[Step]:
+    """What has to be done for a prompt that has no script yet."""
+    file = name_of(want.ref.name)
+    try:
+        question = asked(want)
+        for data in (want.files.get(file), seen.lock):
+            parse(data or b"")
+    except Unfit as error:
+        text = str(error)
+        told = text if text.startswith("agent/") else f"{file}: {text}; mend it, or delete it"
+        return Plan((), Status("False", "Blocked", message=told, template=told))
+    if seen.lock is not None and (seen.lock == UNTOLD or fits(want.spec, seen.lock)):
+        return Plan((), in_progress(f"{file} was written and is being read"))
+    marked = () if seen.machine else (Mark(),)
+    whom = f"agent/{question.name}" if question.name else question.prompt.model or "a model"
+    start = StartForge(seen.work, whom)
+    match seen.trial:
+        case "running":
+            return Plan((), in_progress(f"{whom} is asked for a script"), in_flight=True)
+        case "passed":
+            return Plan((*marked, Pin(_lock(want, seen), seen.lock)), in_progress("to be pinned"))
+        case "failed":
+            failure = failure_of(seen.result)
+            if failure.again and now >= failure.again:
+                return Plan((*marked, start), in_progress("to be forged"))
+            return Plan((), _failed(want, seen), AGAIN_FIRST if failure.again else None)
+    return Plan((*marked, start), in_progress("to be forged"))
+
+
+def held(want: Want[Command], seen: Seen, made: Plan[Step], *, executes: bytes) -> Plan[Step]:
+    """`made`, the plan of what is in the lock, as far as it was agreed to."""
+    if not (seen.approved or seen.vouched or want.spec.approve == "auto"):
+        return Plan((), _unapproved(want))  # no step: nothing of it counts as let through
+    steps: list[Step] = [] if seen.machine else [Mark()]
+    if seen.vouched and not seen.approved:
+        steps.append(Agree())
+    steps += made.steps
+    if seen.approved and _gets_there(made):
+        steps += _signature(want, seen, digest_of(executes))
+    if not steps or made.status.ready != "True":
+        return replace(made, steps=tuple(steps), in_flight=made.in_flight and not steps)
+    return Plan(tuple(steps), in_progress("its approval is to be written down"))
+
+
+def _gets_there(made: Plan[Step]) -> bool:
+    """Whether the command is as it should be, or will be by these steps alone."""
+    if made.steps:
+        return not isinstance(made.steps[-1], StartTests)
+    return made.status.ready == "True"
+
+
+def _signature(want: Want[Command], seen: Seen, digest: str) -> tuple[Step, ...]:
+    """The approval goes into the lock, if that is the one which was read."""
+    file = name_of(want.ref.name)
+    data = want.files[file]
+    lock = parse(data)
+    if seen.lock != data or lock.current is None or lock.current.approved == digest:
+        return ()
+    approved = replace(lock, current=replace(lock.current, approved=digest))
+    return (Sign(render(want.ref.name, approved), data),)
+
+
+def _lock(want: Want[Command], seen: Seen) -> bytes:
+    """The lock with what the model answered on top of what is there."""
+    version = version_of(seen.result)
+    if version is None:
+        return UNTOLD
+    before = parse(seen.lock) if seen.lock is not None else None
+    return render(want.ref.name, pinned(before, version))
+
+
+def _unapproved(want: Want[Command]) -> Status:
+    text = f"a model wrote it; p42 approve command/{want.ref.name} shows it"
+    return Status("False", "NeedsApproval", template=text)
+
+
+def _failed(want: Want[Command], seen: Seen) -> Status:
+    retry = f"change the prompt, or: p42 forge command/{want.ref.name}"
+    reason = failure_of(seen.result).reason
+    return Status(
+        "False", reason, message=f"{seen.verdict}; {retry}",
+        template=f"its prompt could not be forged; {retry}",
+    )  # fmt: skip

@@ -1,0 +1,124 @@
+"""Whatever a model calls, what comes back is a result it can read, and no more than it may see."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from p42.ai.toolarguments import fitted
+from p42.ai.tools import Tools
+from p42.ai.tooltext import MOST, bounded
+from p42.model.completion import ToolCall
+from p42.model.errors import InvalidInput
+from tests.tools.shop import OPEN, Shop, rules
+
+
+def nested(depth: int) -> Any:
+    value: Any = "x"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
+    "100 KiB": ({"kind": "x" * 100 * 1024}, "longer than 65536"),
+    "100 KiB of names": ({f"k{n}": 1 for n in range(20_000)}, "longer than 65536"),
+    "3,000 values": ({"kind": [1] * 3000}, "over 2000 values"),
+    "NUL": ({"kind": "a\0b"}, "NUL"),
+    "half a character": ({"kind": "\ud800"}, "half a character"),
+    "nested": ({"kind": nested(100_000)}, "nested deeper"),
+    "unknown field": ({"follow": True}, "follow"),
+    "wrong type": ({"kind": {"a": 1}}, "kind:"),
+}
+
+
+async def test_a_look_answers_as_json_without_secrets(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, answer={"items": ["sk-secret"]})
+    used = await shop.run("p42_get", {"kind": "all"})
+    assert (used.result, used.refused) == ('{"items":["***"]}', False)
+    assert shop.asked == [{"kind": "all"}]
+    assert shop.notes.said == [("Agent/muse", "ToolUsed", "p42.get", False)]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_arguments_nothing_can_take_are_refused_in_a_sentence(
+    tmp_path: Path, name: str
+) -> None:
+    shop = Shop(tmp_path)
+    arguments, why = HOSTILE[name]
+    used = await shop.run("p42_get", arguments)
+    assert used.refused
+    assert why in used.result
+    assert len(used.result) < 400
+    assert shop.asked == []
+    assert shop.notes.said == [("Agent/muse", "ToolRefused", "p42.get", True)]
+    assert shop.tools.question("muse", OPEN, ToolCall("c", "p42_get", arguments), "s") == ""
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(max_size=80), st.dictionaries(st.text(max_size=5), JSON))
+async def test_no_call_is_more_than_a_result(
+    tmp_path: Path, name: str, arguments: dict[str, Any]
+) -> None:
+    shop = Shop(tmp_path, answer=1)
+    for called in (name, "p42_get"):
+        used = await shop.run(called, arguments)
+        assert 0 < len(used.result.encode()) <= MOST
+    kept, _ = fitted(ToolCall("c", name, arguments))
+    assert 0 < len(kept.name) <= 64
+
+
+async def test_a_tool_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
+    used = await Shop(tmp_path).run("rm_rf\x00", agent=rules(deny=["p42.logs"]))
+    assert used.refused
+    assert used.result == "refused: there is no tool 'rm_rf\\x00'; there is: p42_get"
+
+
+async def test_before_it_is_opened_there_are_no_tools() -> None:
+    tools = Tools()
+    assert tools.offered("muse", OPEN) == ()
+    assert (await tools.run("muse", OPEN, ToolCall("c", "p42_get", {}), "s")).refused
+
+
+async def test_what_a_verb_says_is_wrong_is_the_result(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, answer=InvalidInput("no kind is called 'x'"))
+    assert (await shop.run("p42_get")).result == "failed: no kind is called 'x'"
+    assert shop.notes.said == [("Agent/muse", "ToolFailed", "p42.get", True)]
+
+
+async def test_a_rule_can_have_looks_asked_for(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    asks = rules(ask=["p42.*"])
+    assert shop.tools.question("muse", asks, ToolCall("c", "p42_get", {}), "s") == "p42.get"
+    refused = await shop.run("p42_get", agent=asks, agreed=False)
+    assert "needs a person to agree" in refused.result
+    assert not (await shop.run("p42_get", agent=asks)).refused
+
+
+@pytest.mark.looptime
+async def test_a_look_that_never_answers_is_given_up(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+
+    async def never(arguments: Any) -> Any:
+        await asyncio.Event().wait()
+
+    shop._get = never  # type: ignore[method-assign]
+    assert (await shop.run("p42_get")).result == "failed: not done within 30 s"
+
+
+@given(st.text(), st.integers(100, 200))
+def test_a_result_is_cut_to_the_byte_and_says_so(text: str, most: int) -> None:
+    cut = bounded(text * 20, most)
+    assert len(cut.encode()) <= most
+    assert cut == text * 20 or "(cut: this was" in cut
