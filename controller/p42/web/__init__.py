@@ -1,0 +1,1 @@
+"""The HTTP door: a guarded loopback listener. Guard first, then routes."""
