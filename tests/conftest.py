@@ -24,6 +24,7 @@ def _no_home_but_a_temporary_one(tmp_path_factory: pytest.TempPathFactory) -> It
             patch.delenv(name)
         patch.setenv("P42_HOME", str(tmp_path_factory.mktemp("p42-home")))
         patch.setenv("P42_GATEWAY_PORT", "0")
+        patch.setenv("P42_HTTP_PORT", "0")
         patch.setenv("P42_PROJECTS_PORT_BASE", "0")
         patch.setenv("P42_KEEPER_GRACE", "20s")  # a test that kills its daemon leaves no keeper
         yield

@@ -2,7 +2,8 @@
 """git-haiku: three lines of 5, 7 and 5 syllables, found in the commit messages of a repository.
 
 Nothing is made up: every line is a run of words as somebody wrote them. Where the messages hold
-no clean 5-7-5, the nearest runs are taken and the syllables of each line are said.
+no clean 5-7-5, the nearest runs are taken and the syllables of each line are said. With --ask a
+model writes the poem from the messages instead: `p42 ask`, on the default account.
 """
 
 # ruff: noqa: T201 - a command prints
@@ -16,6 +17,11 @@ from collections.abc import Iterator
 from itertools import product
 
 SHAPE = (5, 7, 5)
+LATEST = 40  # messages a model gets; a small one reads no more
+ASKED = (
+    "Write one haiku in English about the work that these commit messages tell of: three lines of "
+    "5, 7 and 5 syllables. Answer with the three lines alone."
+)
 
 # Words the rules below get wrong and that commit messages are full of.
 KNOWN = {
@@ -128,6 +134,26 @@ def log(count: int, path: str) -> list[str]:
     return run.stdout.splitlines()
 
 
+def written(subjects: list[str]) -> str:
+    """A poem by the model of the default account. Ends the program where none answers."""
+    if not subjects:
+        sys.exit("git-haiku: there are no commit messages to write about")
+    text = "\n".join(subjects[:LATEST])
+    try:
+        run = subprocess.run(
+            ["p42", "ask", "--timeout", "60s", ASKED],
+            input=text,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        sys.exit("git-haiku: --ask needs p42, which is not on PATH")
+    if run.returncode:
+        sys.exit(run.returncode)  # p42 has said why
+    return "\n".join(line.strip() for line in run.stdout.splitlines() if line.strip())
+
+
 def main() -> None:
     """Read the arguments, print the poem."""
     parser = argparse.ArgumentParser(
@@ -136,8 +162,12 @@ def main() -> None:
     parser.add_argument("path", nargs="?", default=".", help="a repository, or - for stdin")
     parser.add_argument("-n", type=int, default=200, metavar="N", help="newest N commits (200)")
     parser.add_argument("-c", "--count", action="store_true", help="say each line's syllables")
+    parser.add_argument("-a", "--ask", action="store_true", help="let a model write it: p42 ask")
     given = parser.parse_args()
     subjects = sys.stdin.read().splitlines() if given.path == "-" else log(given.n, given.path)
+    if given.ask:
+        print(written(subjects))
+        return
     poem = haiku(subjects)
     if poem is None:
         sys.exit("git-haiku: three commits with a few words each are needed for a poem")

@@ -2,7 +2,8 @@
 """todo-to-issue: TODO and FIXME comments of a git tree as issues in markdown.
 
 Each issue says file and line, who wrote the line and when (git blame), and shows the lines around
-it. Only tracked files are read, and only markers inside a comment count.
+it. Only tracked files are read, and only markers inside a comment count. With --ask a model adds
+what should be done, a paragraph each: `p42 ask`, on the default account.
 """
 
 # ruff: noqa: T201 - a command prints
@@ -13,11 +14,15 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 AROUND = 2  # lines shown before and after the marker
+ASKED = (
+    "Below are a TODO comment and the lines around it. Say in one short paragraph what should be "
+    "done there and why, for the text of an issue. Do not repeat the code."
+)
 
 # A comment opens at the start of the line or after a blank: `http://TODO` is none.
 COMMENT = r"(?:^|\s)(?:#+|//+!?|/\*+|\*|--|;+|%+|<!--|\"\"\"|'''|REM\b)\s*(?:@|\[)?"
@@ -37,6 +42,7 @@ class Found:
     author: str = ""
     date: str = ""
     commit: str = ""
+    body: str = ""  # what a model said of it, with --ask
 
 
 def pattern(tags: list[str]) -> re.Pattern[str]:
@@ -103,8 +109,26 @@ def collect(root: str, paths: list[str], marker: re.Pattern[str]) -> list[Found]
     return found
 
 
+def described(found: Found) -> Found:
+    """`found` with what the model of the default account says. Ends the program without one."""
+    text = f"{found.tag}: {found.title}\n{found.file}:{found.line}\n\n{found.context}"
+    try:
+        run = subprocess.run(
+            ["p42", "ask", "--timeout", "60s", ASKED],
+            input=text,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        sys.exit("todo-to-issue: --ask needs p42, which is not on PATH")
+    if run.returncode:
+        sys.exit(run.returncode)  # p42 has said why
+    return replace(found, body=run.stdout.strip())
+
+
 def markdown(found: Found) -> str:
-    """One issue: a title line, the facts, the lines around."""
+    """One issue: a title line, the facts, what to do, the lines around."""
     facts = [f"`{found.file}:{found.line}`"]
     if found.commit:
         facts.append(f"written by {found.author} on {found.date} in {found.commit}")
@@ -114,7 +138,8 @@ def markdown(found: Found) -> str:
         facts.append(f"for {found.owner}")
     fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", found.context)), default=0))
     quoted = f"{fence}\n{found.context}\n{fence}"
-    return f"## {found.tag}: {found.title}\n\n{', '.join(facts)}\n\n{quoted}\n"
+    parts = [f"## {found.tag}: {found.title}", ", ".join(facts), found.body, quoted]
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def main() -> None:
@@ -126,12 +151,15 @@ def main() -> None:
     parser.add_argument("-C", dest="root", default=".", metavar="DIR", help="the git tree (.)")
     parser.add_argument("-t", "--tag", action="append", metavar="TAG", help="not TODO, FIXME")
     parser.add_argument("-o", choices=["markdown", "json"], default="markdown", help="the form")
+    parser.add_argument("-a", "--ask", action="store_true", help="add what a model says: p42 ask")
     given = parser.parse_args()
     marker = pattern(given.tag or ["TODO", "FIXME"])
     if given.paths == ["-"]:
         found = scan(sys.stdin.read(), "stdin", marker)
     else:
         found = collect(given.root, given.paths, marker)
+    if given.ask:
+        found = [described(one) for one in found]
     if given.o == "json":
         print(json.dumps([asdict(one) for one in found], indent=2))
     elif found:

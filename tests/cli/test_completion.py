@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from p42.cli.book import COMMANDS
 from p42.cli.complete import candidates
 from p42.cli.completion import SCRIPTS
 from tests.cli.scripted import Scripted
@@ -31,7 +32,7 @@ def _names(payload: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("words", "found"),
     [
-        (["app"], ["apply\tMake manifests real, and keep them so"]),
+        (["appl"], [f"apply\t{COMMANDS['apply'].summary}"]),
         (["get", "co"], ["command/hello", "command/bye", "commands"]),
         (["get", "commands", "h"], ["hello"]),
         (["get", "commands", "-o", "js"], ["json", "jsonpath="]),

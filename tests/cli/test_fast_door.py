@@ -85,7 +85,9 @@ def _flags(command: Any) -> set[str]:
     found: set[str] = set()
     for param in command.params:
         if param.param_type_name == "option":
-            found |= {opt if param.is_flag else f"{opt}=" for opt in param.opts}
+            found |= {
+                opt if param.is_flag else f"{opt}=" for opt in (*param.opts, *param.secondary_opts)
+            }
     return found
 
 
@@ -96,7 +98,7 @@ def test_every_command_has_help_that_fits_a_screen(capsys: pytest.CaptureFixture
         assert f"p42 {name}" in said
         assert len(said.splitlines()) <= 40, name
     assert app.run(["--help"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) <= 45
+    assert len(capsys.readouterr().out.splitlines()) <= 60  # one line for each command
 
 
 def test_a_plain_get_imports_next_to_nothing(daemon: Scripted) -> None:

@@ -183,10 +183,9 @@ def test_the_home_is_absolute_and_defaults_to_port42() -> None:
     assert home({"P42_HOME": "c"}) == Path.cwd() / "c"
 
 
-def test_a_wish_to_be_asked_is_refused_where_nobody_would_ask(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="trust = 'pin'"):
-        load(tmp_path, env={"P42_TRUST": "pin"})
-    assert load(tmp_path, env={"P42_TRUST": "all"}).trust == "all"
+@pytest.mark.parametrize("trust", ["all", "follow", "pin"])
+def test_what_may_run_unasked_is_the_users_to_say(tmp_path: Path, trust: str) -> None:
+    assert load(tmp_path, env={"P42_TRUST": trust}).trust == trust
 
 
 def test_what_only_a_later_version_serves_is_told(tmp_path: Path) -> None:

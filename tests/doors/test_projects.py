@@ -102,8 +102,8 @@ def test_chat_names_what_is_missing_and_is_kept(daemon: Daemon) -> None:
     apply(daemon, project("numa"), project("garden"))
     said = cli(daemon, "chat", "garden", "hello", "there")
     assert said.returncode == 1
-    assert "no model can be called yet" in said.stderr
-    assert "no model can be called yet" in cli(daemon, "chat", "numa", "hi").stderr
+    assert "no account is declared; `p42 account add` declares one" in said.stderr
+    assert "no account is declared" in cli(daemon, "chat", "numa", "hi").stderr
     log = until(lambda: cli(daemon, "logs", "ci/garden", "--messages").stdout, "it is written")
     assert "[Project: garden] hello there" in log or "> hello there" in log
     assert "not declared" in cli(daemon, "chat", "nobody", "hi").stderr
@@ -203,14 +203,15 @@ def test_a_token_that_is_no_companions_is_refused(daemon: Daemon) -> None:
 
 
 def test_what_p42_itself_runs_may_not_act_as_the_person(daemon: Daemon, tmp_path: Path) -> None:
-    """A test of a command is such a program: it may look, and neither apply nor stop."""
+    """A test of a command is such a program: it may look, and neither apply nor stop,
+    nor make itself a key to another door."""
     script = tmp_path / "ask.py"
     script.write_text(
         "import sys\n"
         "from p42.client import link\n"
         "home = sys.argv[1]\n"
         "print(link.ask(home, 'overview', {})['inSync'] is not None)\n"
-        "for verb in ('stop', 'apply'):\n"
+        "for verb in ('stop', 'apply', 'token.create'):\n"
         "    try:\n"
         "        link.ask(home, verb, {})\n"
         "    except Exception as error:\n"
@@ -222,6 +223,7 @@ def test_what_p42_itself_runs_may_not_act_as_the_person(daemon: Daemon, tmp_path
             "source": f"{sys.executable} {script} {daemon.home}\n",
             "tests": [{"expect": {
                 "matches": "(?s)True.*stop is for a person.*apply is for a person"
+                           ".*token.create is for a person"
             }}],
         },
     }  # fmt: skip

@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 
 from p42.model.errors import InvalidInput
 from p42.model.verb import Verb
+from p42.wire.port42 import Request
 
 T = TypeVar("T")
 
@@ -38,20 +39,29 @@ class Nothing:
     """A verb that takes nothing."""
 
 
-def read(verb: Verb[Any, Any], payload: Any) -> Any:
-    """`payload` (parsed JSON) as `verb.takes`. Raises InvalidInput naming the first wrong field.
+def read(verb: Verb[Any, Any], request: Request) -> Any:
+    """The payload as `verb.takes`. Raises InvalidInput naming the first wrong field.
 
-    The original's types (`legacy`) that take nothing take anything, as its Go decoder did.
+    The original's types (`legacy`) take what its Go decoder took: fields nobody knows are left out,
+    and what is wrong with a payload is not said.
     """
     if verb.takes is Nothing and verb.legacy:
         return Nothing()
     takes: Any = verb.takes
-    given = {} if payload is None else payload
-    if not isinstance(given, dict):
-        raise InvalidInput(f"Invalid {verb.name} payload")
+    wrong = InvalidInput(f"Invalid {verb.name} payload")
+    given = {} if request.payload is None else request.payload
+    if not isinstance(given, dict) or (verb.needs_payload and not request.given):
+        raise wrong
+    if verb.legacy:
+        known = {on_the_wire(name) for name in takes.__dataclass_fields__}
+        given = {key: value for key, value in given.items() if key in known}
+    if verb.named:
+        given = {**given, "id": request.id}
     try:
         return _builder(takes)(orjson.dumps(given))
     except ValidationError as error:
+        if verb.legacy:
+            raise wrong from None
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise InvalidInput(f"Invalid {verb.name} payload: {where}: {first['msg']}") from None

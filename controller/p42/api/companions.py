@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import aclosing
+from pathlib import Path
 from typing import Any, TypedDict
 
 import psutil
 
 from p42.api.asking import Nothing, asks
+from p42.api.forwarding import target_of
 from p42.api.house import engine_of, house_of
 from p42.api.shapes import Items, Json, when
 from p42.api.telling import tail_of
 from p42.model.errors import P42Error
 from p42.model.plan import Instant
-from p42.model.ports import Unit, World
+from p42.model.ports import World
 from p42.model.refs import Ref
+from p42.model.sockets import Unit
+from p42.model.talk import Said, Say
+from p42.wire.tekton import ci_name
 
+PATIENCE = 18.5  # s; the companion gives up after 19, and the reason has to be there before
 MESSAGES, LINES = 5, 5  # what `describe` shows of each
 
 
@@ -36,17 +43,65 @@ class Answer:
 
 
 async def answer(world: World, request: Answer) -> Completion:
-    """Ask the companion's model. It holds no key and learns none."""
+    """Who the project's messages go to answers: a person, or its companion, which has no key.
+
+    The companion's agent knows the project's page and remembers what was said on this socket.
+    """
     ref = house_of(world).owner(request.token)
     if ref is None or ref.name != request.project:
         raise P42Error("this token belongs to no companion")
+    forwarded = await _forwarded(world, ref, request.content)
+    if isinstance(forwarded, str):
+        return {"text": forwarded}
+    talk: Any = world.talks.say(await _saying(world, forwarded, request.content, heard_by=ref))
+    async with aclosing(talk) as spoken:
+        async for piece in spoken:
+            if isinstance(piece, Said):
+                return {"text": piece.answer.reply.text}
+    raise P42Error(f"{ref} gave no answer")
+
+
+async def _forwarded(world: World, ref: Ref, content: str) -> str | Ref:
+    """What the sender is told if a person took it; else the project whose companion answers."""
+    target = target_of(world, ref)
+    if not target:
+        return ref
+    text = content.removeprefix(f"[Project: {_title(world, ref)}] ")
+    if await house_of(world).terminals.deliver(target, ref.name, text):
+        return f"Message forwarded to {target}"
+    other = Ref(ref.kind, target)
+    if other in engine_of(world).view().rows:
+        return other
+    world.journal.note(ref, "Undelivered", f"{target} did not take a message; it answered itself",
+                       warning=True)  # fmt: skip
+    return ref
+
+
+async def _saying(world: World, ref: Ref, content: str, *, heard_by: Ref) -> Say:
+    """`content` to the companion of `ref`, in the conversation of the socket it came from."""
     row = engine_of(world).view().rows.get(ref)
-    spec = row.resource.spec if row is not None else {}
-    named = spec.get("agentRef") or spec.get("accountRef")
-    missing = "accounts are registered only, and no provider is called by this version of p42"
-    if not named:
-        missing += f"; {ref} names neither agentRef nor accountRef, it needs one of them as well"
-    raise P42Error(f"no model can be called yet: {missing}")
+    if row is None:
+        raise P42Error(f"{ref} is not declared any more")
+    spec, place = row.resource.spec, row.resource.place
+    page = ""
+    if spec.get("path"):
+        page = await house_of(world).pages.page(_beside(place.file, spec["path"]))
+    context = "\n\n".join(part for part in (spec.get("context") or "", page) if part)
+    return Say(
+        spec.get("agentRef") or ci_name(ref.name), content, session=f"projectci/{heard_by.name}",
+        model=spec.get("model") or "", account=spec.get("accountRef"),
+        by=str(ref).lower(), context=context, timeout=PATIENCE,
+    )  # fmt: skip
+
+
+def _beside(file: str, path: str) -> Path:
+    """A path of a manifest: relative to its file, `~` is the user's home."""
+    return (Path(file).parent / Path(path).expanduser()).resolve()
+
+
+def _title(world: World, ref: Ref) -> str:
+    row = engine_of(world).view().rows.get(ref)
+    return str(row.resource.spec.get("project") or ref.name) if row is not None else ref.name
 
 
 async def top(world: World, request: Nothing) -> Items:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping
 from pathlib import Path
 
+from p42.api.approving import waiting
 from p42.api.asking import asks
 from p42.api.house import engine_of, house_of
 from p42.api.keeping import draft, keep, take_out
@@ -67,7 +68,9 @@ async def apply(world: World, request: Apply) -> AsyncIterator[Json | Last[Resul
         only = await keep(world, request.stdin)
         paths = (*paths, str(world.home / "manifests"))
     engine = engine_of(world)
-    applied = await engine.follow(paths or engine.view().sources, prune=request.prune)
+    # What this person has just said may run.
+    given: list[str | Ref] = [*request.paths, *(only or ())]
+    applied = await engine.follow(paths or engine.view().sources, prune=request.prune, given=given)
     if only is not None and not request.paths:
         applied = _narrowed(applied, only)
     async for each in _outcome(world, applied, request):
@@ -82,7 +85,11 @@ async def diff(world: World, request: Diff) -> Steps:
         instead = await draft(world, request.stdin)
         paths = (*paths, *(look.path for look in instead))
     paths = paths or engine.view().sources
-    return forecast(await engine.plan(paths, prune=request.prune, instead=instead))
+    told = await engine.plan(paths, prune=request.prune, instead=instead)
+    answer = forecast(told)
+    if told.pending:
+        answer |= {"approvals": [waiting(each) for each in told.pending], "code": Exit.DIFFERS}
+    return answer
 
 
 async def delete(world: World, request: Delete) -> AsyncIterator[Json | Last[Results]]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypedDict
 
+from p42.api import keys
 from p42.api.asking import Nothing
 from p42.api.house import House, engine_of, house_of
 from p42.api.shapes import Coded, Json, is_in_sync
@@ -40,6 +41,7 @@ async def doctor(world: World, request: Nothing) -> Findings:
     """All checks, in a fixed order."""
     view, house = engine_of(world).view(), house_of(world)
     found = await asyncio.to_thread(lambda: list(_checks(world.home, house, view)))
+    found.append(_keys(await keys.where(world, request)))
     bad = any(each["level"] == "problem" for each in found)
     return {"checks": [dict(each) for each in found], "code": Exit.FAILED if bad else Exit.OK}
 
@@ -48,6 +50,7 @@ def _checks(home: Path, house: House, view: View) -> Iterator[Finding]:
     yield from _home(home)
     yield from _settings(house)
     yield _gateway(house)
+    yield _http(house)
     yield _database(house)
     yield _wishes(view)
     yield from (_source(house, source) for source in view.sources)
@@ -89,6 +92,12 @@ def _gateway(house: House) -> Finding:
     return _note("gateway", where, doors.note) if doors.note else _ok("gateway", where)
 
 
+def _http(house: House) -> Finding:
+    if house.web.port is None:
+        return _problem("http", "the HTTP door is closed", house.web.note)
+    return _ok("http", f"listens on 127.0.0.1:{house.web.port}")
+
+
 def _database(house: House) -> Finding:
     if not house.database_lost:
         return _ok("state", "the state database is sound")
@@ -110,6 +119,15 @@ def _wishes(view: View) -> Finding:
     if behind:
         return _note("manifests", f"{behind} resources are not ready", "p42 get status")
     return _ok("manifests", f"{len(view.rows)} resources, all in sync")
+
+
+def _keys(where: keys.Where) -> Finding:
+    uses = f"kept in: {where['inUse']}"
+    if where["exists"] and not where["unlocked"]:
+        return _note("keys", f"{uses} (locked)", "p42 account unlock")
+    if where["message"]:
+        return _note("keys", uses, where["message"])
+    return _ok("keys", uses)
 
 
 def _source(house: House, source: str) -> Finding:

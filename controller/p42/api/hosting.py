@@ -41,11 +41,12 @@ async def config(world: World, request: Nothing) -> Items:
     """Every setting in force and where it came from; a port that was drawn shows as drawn."""
     house = house_of(world)
     items = [item.as_json() for item in house.settings.items()]
-    return {"items": [_in_force(item, house.doors.port) for item in items]}
+    drawn = {"gateway.port": house.doors.port, "http.port": house.web.port}
+    return {"items": [_in_force(item, drawn.get(item["key"])) for item in items]}
 
 
 def _in_force(item: Json, port: int | None) -> Json:
-    if item["key"] != "gateway.port" or port is None or item["value"] == port:
+    if port is None or item["value"] == port:
         return item
     return {**item, "value": port, "wanted": item["value"]}
 

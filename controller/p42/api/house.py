@@ -11,17 +11,22 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from p42.config.settings import Settings
 from p42.model.kind import AnyKind
-from p42.model.ports import Unit, World
+from p42.model.ports import World
 from p42.model.refs import Ref
+from p42.model.sockets import Unit
+from p42.model.tokens import Token
 
 if TYPE_CHECKING:
     from p42.engine.engine import Engine
     from p42.manifest.kindbook import KindBook
+    from p42.runtimes.projectpage import ProjectPages
+    from p42.runtimes.terminals import Terminals
     from p42.stores.event import Event
+    from p42.stores.forwards import SqliteForwards
 
 
 class Doors(Protocol):
-    """The TCP gateway, as far as verbs tell of it."""
+    """A listener, the TCP gateway or the HTTP door, as far as verbs tell of it."""
 
     @property
     def port(self) -> int | None:
@@ -42,6 +47,21 @@ class Events(Protocol):
         """Events as they are noted, until closed."""
 
 
+class Tokens(Protocol):
+    """The keys to the HTTP door, as far as verbs work on them."""
+
+    def all(self) -> Sequence[Token]:
+        """The person's own, oldest first."""
+
+    async def create(
+        self, *, name: str, scopes: Sequence[str], lifetime: float | None
+    ) -> tuple[Token, str]:
+        """A new one, and its secret. `lifetime` in seconds, None = until revoked."""
+
+    async def revoke(self, which: str) -> Token:
+        """End it, by its id or the only id that begins so. P42Error if there is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """`started` in the clock's monotonic seconds. `modes` tells how status reaches a directory."""
@@ -60,6 +80,11 @@ class House:
     units: Callable[[], Mapping[Ref, Unit]]  # every socket that is held
     owner: Callable[[str], Ref | None]  # whose token it is
     messages: Callable[[Ref, int], list[dict[str, Any]]]  # the last so many; blocking
+    web: Doors
+    tokens: Tokens
+    forwards: SqliteForwards
+    terminals: Terminals
+    pages: ProjectPages
 
 
 def engine_of(world: World) -> Engine:

@@ -6,14 +6,28 @@ Shapes and order of keys are wire.md 2.2; clients grep the bytes.
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, NotRequired, TypedDict
 
-from p42.api.asking import Nothing
+import orjson
+
+from p42.api.asking import Nothing, asks
 from p42.api.house import house_of
+from p42.model.completion import Text
 from p42.model.ports import World
+from p42.model.session import Session
+from p42.model.talk import Said, Say
+from p42.model.verb import Last
 
 DOLPHINS = "🐬🐬🐬 laughing in the digital waves"
+CRYSTAL = "Session crystallized. The dolphins remember..."
+NEVER = "0001-01-01T00:00:00Z"  # Go's zero time
+ONE_READ = 3900  # bytes: clients of the original read a reply at once, into 4,096
+LATEST = 1000  # sessions that are looked at for the summaries
 
 
 class Swimming(TypedDict):
@@ -32,11 +46,64 @@ class Commands(TypedDict):
     commands: list[str]
 
 
+class Possessed(TypedDict):
+    """Sorted keys, as the original's. The last two only when a command came of it."""
+
+    agent: str
+    command_generated: NotRequired[bool]
+    command_spec: NotRequired[dict[str, Any]]
+    message: str
+    session_id: str
+
+
+class Ended(TypedDict):
+    """Also for a session nobody knows."""
+
+    message: str
+
+
+class Stats(TypedDict):
+    """Over all sessions."""
+
+    total_sessions: int
+    commands_generated: int
+    active_sessions: int
+    last_session_time: str
+
+
+class Memory(TypedDict):
+    """Summaries, the latest first, as many as fit into one read; `active_count` counts all."""
+
+    active_count: int
+    active_sessions: list[dict[str, Any]]
+    recent_sessions: list[dict[str, Any]]
+    stats: Stats
+    uptime: str
+
+
+@asks
+class Possess:
+    """`id` is the request's, and the session's. `agent` may carry `@` or `@ai-`."""
+
+    id: str = ""
+    agent: str = ""
+    message: str = ""
+    model: str | None = None
+
+
+@asks
+class End:
+    """The session's id."""
+
+    id: str = ""
+
+
 async def status(world: World, request: Nothing) -> Swimming:
     """Alive, where and since when."""
     house = house_of(world)
     return {
-        "status": "swimming", "port": str(house.doors.port or 0), "sessions": 0,
+        "status": "swimming", "port": str(house.doors.port or 0),
+        "sessions": len(await _active(world)),
         "uptime": go_duration(world.clock.monotonic() - house.started), "dolphins": DOLPHINS,
     }  # fmt: skip
 
@@ -48,6 +115,85 @@ async def commands(world: World, request: Nothing) -> Commands:
 
 async def ping(world: World, request: Nothing) -> None:
     """Nothing but success."""
+
+
+async def possess(
+    world: World, request: Possess
+) -> AsyncIterator[dict[str, Any] | Last[Possessed]]:
+    """Say something to an agent, in the session that the request's id names."""
+    say = Say(request.agent, request.message, session=request.id, model=request.model or "")
+    talk: Any = world.talks.say(say)
+    async with aclosing(talk) as spoken:
+        async for piece in spoken:
+            if isinstance(piece, Said):
+                yield Last(_possessed(request, piece))
+            elif isinstance(piece, Text):
+                yield {"text": piece.text}
+
+
+def _possessed(request: Possess, said: Said) -> Possessed:
+    made = next((each for each in said.forged if each.file), None)
+    found: Possessed = {"agent": request.agent}  # type: ignore[typeddict-item]
+    if made is not None:
+        found["command_generated"] = True
+        found["command_spec"] = dict(made.spec)
+    found["message"] = said.answer.reply.text
+    found["session_id"] = said.session
+    return found
+
+
+async def end(world: World, request: End) -> Ended:
+    """The conversation is over, and stays so over restarts until somebody goes on with it."""
+    if request.id:
+        await world.sessions.change(request.id, ended=True)
+    return {"message": CRYSTAL}
+
+
+async def memory(world: World, request: Nothing) -> Memory:
+    """The conversations there are, in short."""
+    house, now = house_of(world), world.clock.now()
+    found = await world.sessions.list(archived=True, limit=LATEST)
+    active = [each for each in found if each.state(now) == "active"]
+    stats: Stats = {
+        "total_sessions": len(found),
+        "commands_generated": sum(1 for each in found if each.command),
+        "active_sessions": len(active),
+        "last_session_time": _time(found[0].last) if found else NEVER,
+    }
+    reply: Memory = {
+        "active_count": len(active), "active_sessions": [], "recent_sessions": [], "stats": stats,
+        "uptime": f"{world.clock.monotonic() - house.started:.9f}s",
+    }  # fmt: skip
+    rest = [each for each in found if each not in active]
+    room = ONE_READ - len(orjson.dumps(reply))
+    for key, sessions in (("active_sessions", active), ("recent_sessions", rest)):
+        for each in sessions:
+            summary = summary_of(each, now)
+            room -= len(orjson.dumps(summary)) + 1
+            if room < 0:
+                return reply
+            reply[key].append(summary)  # type: ignore[literal-required]
+    return reply
+
+
+async def _active(world: World) -> list[Session]:
+    now = world.clock.now()
+    found = await world.sessions.list(limit=LATEST)
+    return [each for each in found if each.state(now) == "active"]
+
+
+def summary_of(session: Session, now: Any) -> dict[str, Any]:
+    """One session as later clients of the original see it."""
+    return {
+        "id": session.id, "date": time.strftime("%Y-%m-%d", time.localtime(session.created)),
+        "slug": "", "agent": session.agent, "command_generated": bool(session.command),
+        "state": session.state(now), "file": "", "created_at": _time(session.created),
+        "last_activity": _time(session.last), "message_count": session.messages,
+    }  # fmt: skip
+
+
+def _time(instant: float) -> str:
+    return datetime.fromtimestamp(instant, UTC).isoformat().replace("+00:00", "Z")
 
 
 def go_duration(seconds: float) -> str:

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import Any
 
 from p42.api import shapes, tables
+from p42.api.approving import waiting
 from p42.api.asking import Nothing, asks
 from p42.api.companions import companion
 from p42.api.house import engine_of, house_of
@@ -132,9 +133,18 @@ async def describe(world: World, request: One) -> Json:
         "neededBy": [_brief(view, each) for each in row.needed_by],
         "root": None if row.root is None else str(row.root),
         "attempts": row.attempts, "nextTry": shapes.when(row.next_try),
+        **await _approval(world, row),
         **await companion(world, ref),
         "events": recent(world, ref, EVENTS_IN_DESCRIBE),
     }  # fmt: skip
+
+
+async def _approval(world: World, row: Row) -> Json:
+    """The change of it that waits for a person's word, if one does."""
+    if row.status.reason != "NeedsApproval":
+        return {}
+    found = await engine_of(world).pending([row.ref])
+    return {"approval": waiting(found[0])} if found else {}
 
 
 async def tree(world: World, request: Tree) -> Items:

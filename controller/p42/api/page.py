@@ -79,6 +79,10 @@ def _kind(hint: Any) -> str:
         return " or ".join(_kind(each) for each in typing.get_args(hint))
     if typing.get_origin(hint) is tuple:
         return f"list of {_kind(typing.get_args(hint)[0])}"
+    if typing.get_origin(hint) is typing.Literal:
+        return " or ".join(f"`{each}`" for each in typing.get_args(hint))
+    if typing.get_origin(hint) is dict:
+        return "object"
     return _NAMES[hint]
 
 

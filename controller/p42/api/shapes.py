@@ -61,6 +61,7 @@ class Steps(Coded):
     notReady: NotRequired[list[Json]]
     held: NotRequired[list[str]]
     broken: NotRequired[list[Json]]
+    approvals: NotRequired[list[Json]]
 
 
 class Table(TypedDict):

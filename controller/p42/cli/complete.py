@@ -84,6 +84,9 @@ def _arguments(command: Command, before: list[str], word: str) -> list[str]:
             return _live("refs", word, kind=kinds[0]) if kinds else _live("looks", word)
         case "projects":
             return _live("refs", word, kind="projectci")
+        case "agents":
+            names = _live("refs", word.removeprefix("@"), kind="agent")
+            return [f"@{name}" for name in names] if not before else []
         case "refs":
             return _live("refs", word)
     return []

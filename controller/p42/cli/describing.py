@@ -36,6 +36,8 @@ def _lines(answer: dict[str, Any]) -> Iterator[str]:
     if answer.get("paused"):
         yield _field("Paused", "yes; p42 resume ends it")
     yield _field("Drift", "yes" if answer["drift"] else "no")
+    if waits := answer.get("approval"):
+        yield from _section("Waits to run", waits["diff"].split("\n"))
     yield from _section("Steps", (f"{s['step']}: {s['detail']}" for s in answer["steps"]))
     yield from _section("Needs", map(_brief, answer["needs"]))
     yield from _section("Needed by", map(_brief, answer["neededBy"]))

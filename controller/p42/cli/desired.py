@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from p42.cli import applying, outputs, params, piped, terminal
+from p42.cli import approve as approving
 from p42.cli.home import home
 from p42.client import link
 from p42.model.diagnostic import Diagnostic
@@ -103,6 +104,8 @@ def _show_steps(answer: dict[str, Any], output: str) -> None:
             print(name)
         print(f"  {step['step']}: {terminal.lines(step['detail'])}")
         last = name
+    for item in answer.get("approvals", ()):
+        approving.show(item)
     undone = list(_undone(answer))
     for line in undone if undone or answer["steps"] else ["no difference"]:
         terminal.notice(line)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from p42.cli import outputs, params, tables, terminal
+from p42.cli import forwarding, outputs, params, tables, terminal
 from p42.cli.home import home
 from p42.client import link
 from p42.model.quantity import age, seconds
@@ -20,6 +20,11 @@ app = typer.Typer(
 )  # fmt: skip
 CLEAR = "\033[H\033[2J"  # to the top left, and all below it gone
 MIB = 1 << 20
+
+
+app.command("forward")(forwarding.forward)
+app.command("unforward")(forwarding.unforward)
+app.command("attach")(forwarding.attach)
 
 
 @app.callback()

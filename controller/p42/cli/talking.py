@@ -81,7 +81,7 @@ def _port(project: str) -> int:
 def _asked(line: socket.socket, project: str, text: str) -> str:
     """The companion's answer. P42Error with what it says is missing."""
     try:
-        line.sendall(json.dumps({"type": "chat", "content": text}).encode() + b"\n")
+        line.sendall(json.dumps({"type": "chat", "content": text, "whole": True}).encode() + b"\n")
         reply = _line(line)
     except TimeoutError:
         raise TimedOut(

@@ -66,7 +66,10 @@ def can_ask() -> bool:
     return is_terminal(sys.stdin) and is_terminal(sys.stderr)
 
 
-def agrees(question: str) -> bool:
-    """Ask yes or no on the terminal; Enter means yes. Ask only where `can_ask()`."""
-    print(f"{question} [Y/n] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("", "y", "yes")
+def agrees(question: str, *, unsaid: bool = True) -> bool:
+    """Ask yes or no on the terminal; Enter means `unsaid`. Ask only where `can_ask()`."""
+    print(f"{question} {'[Y/n]' if unsaid else '[y/N]'} ", end="", file=sys.stderr, flush=True)
+    said = sys.stdin.readline()
+    if not said.strip():  # the end of the input is no Enter
+        return unsaid and bool(said)
+    return said.strip().lower() in ("y", "yes")

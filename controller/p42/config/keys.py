@@ -38,7 +38,7 @@ class Key:
 _TABLE = (
     Key("gateway.port", read.port, "Port of the gateway; 42 falls back to 4242."),
     Key("gateway.auth", read.choice("none", "token"), "What the gateway asks of a client."),
-    Key("http.port", read.port, "Port of dashboard, REST and webhooks.", later=True),
+    Key("http.port", read.port, "Port of the HTTP door."),
     Key("projects.portBase", read.port, "First port of project CIs."),
     Key("projects.portCount", read.count, "How many ports project CIs may take."),
     Key("projects.idleTimeout", read.duration, "An idle project CI sleeps after this."),
@@ -46,27 +46,24 @@ _TABLE = (
         "sessions.retention",
         read.duration_or_never,
         "Sessions are deleted after this; never.",
-        later=True,
     ),
     Key(
         "sessions.archiveAfter",
         read.duration_or_never,
         "Sessions are archived after this.",
-        later=True,
     ),
     Key("status.write", read.choice("inline", "sidecar", "none"), "Where status is written."),
     Key("trust", read.choice("all", "follow", "pin"), "What may run without being asked about."),
     Key(
         "keys.store",
         read.choice("auto", "keychain", "file"),
-        "Where new keys are kept.",
-        later=True,
+        "Where keys are kept; auto = the keychain.",
     ),
     Key("keeper.grace", read.duration, "Children outlive a crashed daemon this long."),
     Key("log.level", read.choice("debug", "info", "warning", "error"), "What the log holds."),
     Key("defaults.account", read.name, "The account used when none is named."),
-    Key("defaults.model", read.text, "The model used when none is named.", later=True),
-    Key("defaults.agent", read.name, "The agent used when none is named.", later=True),
+    Key("defaults.model", read.text, "The model used when none is named."),
+    Key("defaults.agent", read.name, "The agent used when none is named."),
     Key("bus", read.bus, "Where messages travel: local, or nats://HOST:PORT.", later=True),
     Key(
         "compat.porter.listen",
@@ -104,17 +101,17 @@ NAMED: dict[str, dict[str, Key]] = {
         for key in (
             Key("provider", read.text, "The provider."),
             Key("models", read.words, "Models; the first is the default."),
-            Key("rate_limit", read.number, "Requests an hour."),
+            Key("rate_limit", read.calls, "Requests an hour."),
             Key("monthly_budget", read.number, "USD a month."),
             Key("key", read.reference, "Where the key is.", secret=True),
-            Key("base_url", read.text, "The server's address."),
+            Key("base_url", read.url, "The server's address."),
         )
     },
     "agents": {
         key.name: key
         for key in (
             Key("preferred_model", read.text, "The model."),
-            Key("temperature", read.number, "The temperature."),
+            Key("temperature", read.temperature, "The temperature."),
             Key("account", read.name, "The account."),
         )
     },

@@ -128,7 +128,6 @@ def load(
     found.from_env(env)
     found.from_flags(flags or {})
     found.refuse()
-    found.refuse_trust()
     values = {KEYS[name].field: value for name, value in found.values.items()}
     return Settings(
         home=home,
@@ -181,15 +180,6 @@ class _Found:
         lines = [finding.as_text() for finding in self._findings] + self._lines
         if lines:
             raise InvalidInput("\n".join(lines), diagnostics=self._findings)
-
-    def refuse_trust(self) -> None:
-        """Raise InvalidInput for what would run unasked although the user wants to be asked."""
-        trust = self.values.get("trust", "all")
-        if trust != "all":
-            raise InvalidInput(
-                f"{self.origins['trust'].where}: trust = {trust!r}: this version cannot hold "
-                "changes back for approval yet and would run them; take it out, or say all"
-            )
 
     def _read(self, key: Key, value: object, origin: Origin) -> None:
         try:

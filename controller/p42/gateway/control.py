@@ -18,6 +18,7 @@ from p42.model.faults import fault
 from p42.model.ports import World
 from p42.model.verb import Door as Where
 from p42.model.verb import Effect
+from p42.stores.redaction import Redactor
 
 LONGEST_PATH = 100  # bytes; sun_path holds 108 on Linux, 104 on macOS
 
@@ -26,10 +27,15 @@ def _a_person(_pid: int) -> str:
     return "person"
 
 
-async def serve_control(world: World, *, standing: Callable[[int], str] = _a_person) -> None:
+async def serve_control(
+    world: World,
+    *,
+    standing: Callable[[int], str] = _a_person,
+    redactor: Redactor | None = None,
+) -> None:
     """Serve `run/p42.sock` until cancelled; the file goes with it.
 
-    `standing` tells by pid what a client is: person, program or companion.
+    `standing` tells by pid what a client is: person, program or companion. `redactor` as Dispatch.
 
     The caller holds the home's lock: a socket file that is there was left by a crash. Raises Retry
     or Blocked when it cannot be made.
@@ -38,7 +44,8 @@ async def serve_control(world: World, *, standing: Callable[[int], str] = _a_per
     with _bound(path) as listener:
         limits = Limits(deadlines=None, connections=most_connections())
         by_standing = {
-            word: Dispatch(world, Where.CONTROL, forbids=forbids) for word, forbids in _MAY.items()
+            word: Dispatch(world, Where.CONTROL, forbids=forbids, redactor=redactor)
+            for word, forbids in _MAY.items()
         }
 
         def chosen(client: socket.socket) -> Dispatch:

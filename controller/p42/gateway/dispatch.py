@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
+import orjson
+
 from p42.api import asking
 from p42.api.shapes import diagnostics
 from p42.api.verbs import VERBS, AnyVerb
@@ -13,7 +15,8 @@ from p42.engine.bugs import caught
 from p42.model.errors import Exit, InvalidInput, P42Error
 from p42.model.ports import World
 from p42.model.verb import Door, Last
-from p42.wire.port42 import Request, failure, part, success
+from p42.stores.redaction import Redactor
+from p42.wire.port42 import Request, encode, failure, part, success
 
 Send = Callable[[bytes], Awaitable[None]]  # waits while the client reads too slowly
 BUG = "this is a bug in p42; `p42 logs daemon` has the traceback, please report it"
@@ -22,7 +25,8 @@ BUG = "this is a bug in p42; `p42 logs daemon` has the traceback, please report 
 class Dispatch:
     """The verbs of one door. `world` carries engine and house.
 
-    `forbids` says why one who came in may not ask a verb of the door; "" = may.
+    `forbids` says why one who came in may not ask a verb of the door; "" = may. `redactor` takes
+    secrets out of every line, whatever verb or error it came from.
     """
 
     def __init__(
@@ -32,8 +36,10 @@ class Dispatch:
         verbs: Mapping[str, AnyVerb] = VERBS,
         *,
         forbids: Callable[[AnyVerb], str] = lambda _: "",
+        redactor: Redactor | None = None,
     ) -> None:
         self._world, self._forbids = world, forbids
+        self._redactor = redactor or Redactor()
         self._verbs = {name: verb for name, verb in verbs.items() if door in verb.doors}
 
     @property
@@ -43,12 +49,21 @@ class Dispatch:
 
     async def answer(self, request: Request, send: Send) -> None:
         """Do it; the last line sent is the reply. A bug of a verb is told as one and logged."""
+        clean = self._cleaning(send)
         with caught(f"answering {request.type!r}") as result:
-            await send(await self._do(request, send))
+            await clean(await self._do(request, clean))
         if isinstance(result.error, P42Error):
-            await send(refusal(request.id, result.error))
+            await clean(refusal(request.id, result.error))
         elif result.error is not None:
-            await send(failure(request.id, BUG, {"code": Exit.FAILED}))
+            await clean(failure(request.id, BUG, {"code": Exit.FAILED}))
+
+    def _cleaning(self, send: Send) -> Send:
+        async def clean(line: bytes) -> None:
+            if self._redactor.finds(line):
+                line = encode(self._redactor.clean_value(orjson.loads(line)))
+            await send(line)
+
+        return clean
 
     async def _do(self, request: Request, send: Send) -> bytes:
         verb = self._verbs.get(request.type)
@@ -56,7 +71,7 @@ class Dispatch:
             return failure(request.id, f"Unknown request type: {request.type}")
         if why := self._forbids(verb):
             return failure(request.id, why, {"code": Exit.FAILED})
-        asked = asking.read(verb, request.payload)
+        asked = asking.read(verb, request)
         if not verb.streams:
             return success(request.id, await verb.do(self._world, asked))  # type: ignore[misc]
         return await self._stream(verb, asked, request, send)

@@ -19,6 +19,7 @@ from p42.gateway.peers import may_enter
 from p42.keeper.peer import tells_owners, uid_of_peer
 from p42.model.ports import World
 from p42.model.verb import Door as Where
+from p42.stores.redaction import Redactor
 
 HOST = "127.0.0.1"  # literal: "localhost" may be somebody else's ::1
 AGAIN = 5.0  # s between tries when no port was to be had; a person who freed one looks by then
@@ -46,9 +47,9 @@ class Gateway:
         self.note = ""
         self.tried = asyncio.Event()  # set once the first round of tries is over
 
-    async def run(self, world: World) -> None:
+    async def run(self, world: World, *, redactor: Redactor | None = None) -> None:
         """Serve until cancelled. Without a port: say so, and try again until there is one."""
-        dispatch = Dispatch(world, Where.GATEWAY)
+        dispatch = Dispatch(world, Where.GATEWAY, redactor=redactor)
         limits = Limits(deadlines=Deadlines(), connections=most_connections())
         if self._closed:
             self._say(self._closed)

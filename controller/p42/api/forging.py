@@ -1,0 +1,121 @@
+"""Forging: the version before of what a model wrote, and another try at a prompt. A person's verbs.
+
+A rollback is itself a pinned state: it is kept until the prompt changes, and what was approved once
+needs no second word.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import secrets
+from dataclasses import replace
+from pathlib import Path
+from typing import TypedDict
+
+from p42.ai.forge import PREVIOUS, PRIVATE
+from p42.ai.forgesheet import FORGED_BY, difference, without_status
+from p42.api.asking import asks
+from p42.api.house import engine_of, house_of
+from p42.api.words import must_exist, ref_of
+from p42.model.errors import InvalidInput
+from p42.model.ports import World
+from p42.model.refs import Ref
+from p42.model.resource import Resource
+from p42.scripts.lock import Lock, name_of, parse, render, rolled_back
+from p42.scripts.reply import Unfit
+
+
+class Changed(TypedDict):
+    """The file that was changed, and what that does to the script."""
+
+    ref: str
+    file: str
+    diff: str
+
+
+@asks
+class Of:
+    """`ref` is a command, as KIND/NAME."""
+
+    ref: str
+
+
+async def rollback(world: World, request: Of) -> Changed:
+    """Go back to the version before. Another rollback undoes it."""
+    resource = _command(world, request.ref)
+    if "prompt" in resource.spec:
+        return await asyncio.to_thread(_unpin, world, resource)
+    if FORGED_BY in resource.annotations:
+        return await asyncio.to_thread(_put_back, world, resource)
+    raise InvalidInput(
+        f"command/{resource.ref.name} was not forged: {resource.place} is yours, and git has its "
+        "history"
+    )
+
+
+async def forge(world: World, request: Of) -> Changed:
+    """Forge a prompt once more. The command stays as it is until the new one is approved."""
+    resource = _command(world, request.ref)
+    ref = resource.ref
+    if "prompt" not in resource.spec:
+        raise InvalidInput(f"command/{ref.name} has no prompt to forge: {resource.place}")
+    was = await asyncio.to_thread(world.pins.look, ref)
+    lock = replace(_read(ref, was), again=secrets.token_hex(4))
+    await asyncio.to_thread(_write, world, ref, lock, was)
+    return {"ref": str(ref), "file": str(_file(resource)), "diff": ""}
+
+
+def _command(world: World, text: str) -> Resource:
+    ref = ref_of(house_of(world).kinds, text)
+    if ref.kind != "Command":
+        raise InvalidInput(f"{text} is no command; only commands are forged")
+    rows = engine_of(world).view().rows
+    must_exist((ref,), [each for each, row in rows.items() if not row.gone])
+    return rows[ref].resource
+
+
+def _file(resource: Resource) -> Path:
+    return Path(resource.place.file).parent / name_of(resource.ref.name)
+
+
+def _read(ref: Ref, data: bytes | None) -> Lock:
+    try:
+        return parse(data or b"")
+    except Unfit as error:
+        raise InvalidInput(f"{name_of(ref.name)}: {error}; mend it, or delete it") from None
+
+
+def _write(world: World, ref: Ref, lock: Lock, was: bytes | None) -> None:
+    world.pins.write(ref, render(ref.name, lock), was=was)
+
+
+def _unpin(world: World, resource: Resource) -> Changed:
+    ref, was = resource.ref, world.pins.look(resource.ref)
+    old = _read(ref, was)
+    try:
+        new = rolled_back(old, resource.spec["prompt"], resource.spec.get("language"))
+    except Unfit as error:
+        raise InvalidInput(f"command/{ref.name}: {error}") from None
+    _write(world, ref, new, was)
+    parts = difflib.unified_diff(
+        _script(old), _script(new), f"a/commands/{ref.name}", f"b/commands/{ref.name}"
+    )
+    return {"ref": str(ref), "file": str(_file(resource)), "diff": "".join(parts)}
+
+
+def _script(lock: Lock) -> list[str]:
+    return lock.current.source.splitlines(keepends=True) if lock.current is not None else []
+
+
+def _put_back(world: World, resource: Resource) -> Changed:
+    """Of a manifest from a conversation: it and the one it replaced change places."""
+    ref, target = resource.ref, Path(resource.place.file)
+    spare = target.parent / ".p42" / f"{target.name}.{PREVIOUS}"
+    now, before = world.files.look(target), world.files.look(spare)
+    if now is None or before is None:
+        raise InvalidInput(f"command/{ref.name}: no earlier version of it is kept")
+    old, new = without_status(now.data.decode()), without_status(before.data.decode())
+    world.files.place(spare, now.data, mode=PRIVATE)
+    world.files.place(target, new.encode(), mode=PRIVATE)
+    return {"ref": str(ref), "file": str(target), "diff": difference(ref.name, old, new)}

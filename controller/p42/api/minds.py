@@ -1,0 +1,73 @@
+"""Minds: who answers a question: an agent's persona on its account, or an account alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from p42.api.house import engine_of
+from p42.api.words import did_you_mean
+from p42.model.completion import MAX_TOKENS, Call, Message, Prompt
+from p42.model.errors import Blocked, P42Error
+from p42.model.ports import World
+from p42.model.refs import Ref
+
+
+@dataclass(frozen=True, slots=True)
+class Mind:
+    """`account` None: the default one. `model` "": the account's first."""
+
+    account: str | None = None
+    model: str = ""
+    system: str = ""
+    temperature: float | None = None
+    max_tokens: int = MAX_TOKENS
+
+    def call(self, question: str, *, agent: str, timeout: float) -> Call:
+        """`question` put to it. `agent` is who asks, for the usage report; `timeout` in seconds."""
+        prompt = Prompt(
+            model=self.model, messages=(Message("user", question),), system=self.system,
+            max_tokens=self.max_tokens, temperature=self.temperature,
+        )  # fmt: skip
+        return Call(prompt, account=self.account, agent=agent, timeout=timeout)
+
+    def told(self, more: str) -> Mind:
+        """The same, with more to keep in mind."""
+        return replace(self, system="\n\n".join(filter(None, (self.system, more.strip()))))
+
+
+def agents_mind(world: World, name: str) -> Mind:
+    """An agent's. P42Error for one that is not there, Blocked for one that is no model's."""
+    name = name.removeprefix("@").removeprefix("agent/")
+    row = world.registry.get(Ref("Agent", name))
+    if row is None:
+        raise P42Error(_no_agent(world, name))
+    facts = row.facts
+    if facts["runtime"] != "model":
+        raise Blocked(
+            f"agent/{name} is a {facts['runtime']}, not a persona on a model: it cannot be asked "
+            "this way; `p42 get agents` shows those with runtime model"
+        )
+    return Mind(
+        account=facts["accountRef"], model=facts["model"] or "", system=facts["persona"] or "",
+        temperature=facts["temperature"], max_tokens=facts["maxTokens"],
+    )  # fmt: skip
+
+
+def projects_mind(world: World, spec: Mapping[str, Any]) -> Mind:
+    """That of a ProjectCI, from its spec as declared: its agent's, or its account's."""
+    agent = spec.get("agentRef")
+    mind = agents_mind(world, agent) if agent else Mind(account=spec.get("accountRef"))
+    return replace(mind, model=spec.get("model") or mind.model).told(spec.get("context") or "")
+
+
+def _no_agent(world: World, name: str) -> str:
+    ref = Ref("Agent", name)
+    row = engine_of(world).view().rows.get(ref)
+    if row is not None:
+        return f"agent/{name} is not ready: {row.status.reason}; see: p42 describe agent/{name}"
+    names = {
+        known.name: known.name for known in engine_of(world).view().rows if known.kind == "Agent"
+    }
+    return f"no agent is called {name!r}{did_you_mean(name, names)}; see: p42 get agents"

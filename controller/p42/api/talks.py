@@ -1,0 +1,276 @@
+"""Talks: saying something to an agent, and the conversations there are."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from typing import Any, TypedDict
+
+from p42.api.asking import asks
+from p42.api.shapes import Items, Json, when
+from p42.model.completion import Text, ToolCall
+from p42.model.errors import InvalidInput, P42Error
+from p42.model.plan import Instant
+from p42.model.ports import World
+from p42.model.session import Session, Turn
+from p42.model.talk import Asked, Forged, Said, Say, Used
+from p42.model.verb import Last
+
+MOST = 10_000  # sessions of one list
+FORMAT = "p42.dev/session/v1"
+
+
+class Usage(TypedDict):
+    """Tokens and micro-USD."""
+
+    inputTokens: int
+    outputTokens: int
+    cachedTokens: int
+    costMicroUsd: int
+
+
+class Answered(TypedDict):
+    """What `ask` and `possess` print with -o json, and what was forged beside it."""
+
+    answer: str
+    session: str
+    agent: str
+    account: str
+    model: str
+    usage: Usage
+    requestId: str
+    forged: list[Json]
+
+
+@asks
+class Saying:
+    """`session` None goes on with none: a new one. `timeout` in seconds.
+
+    `person`: somebody reads the stream who can be asked whether a tool may be run.
+    """
+
+    agent: str = ""
+    message: str
+    session: str | None = None
+    model: str | None = None
+    timeout: float = 120.0
+    person: bool = False
+
+
+@asks
+class Decide:
+    """`id` of an `ask` in the stream of `say`; `always`: for that tool in that session."""
+
+    id: str
+    allow: bool
+    always: bool = False
+
+
+@asks
+class Watched:
+    """A session's id."""
+
+    session: str
+
+
+@asks
+class Sessions:
+    """The latest first; `archived` ones too."""
+
+    agent: str = ""
+    archived: bool = False
+    limit: int = 100
+
+
+@asks
+class Search:
+    """All of `words`; the last may be a beginning."""
+
+    words: str
+    limit: int = 50
+
+
+@asks
+class Import:
+    """One conversation as `session export` wrote it."""
+
+    session: Json
+
+
+async def say(world: World, request: Saying) -> AsyncIterator[Json | Last[Answered]]:
+    """The answer as it comes: `{"text"}`, `{"tool"}`, `{"ask"}`; then the whole of it."""
+    say = Say(
+        request.agent, request.message, session=request.session or "",
+        model=request.model or "", known=True, timeout=request.timeout,
+        person=request.person,
+    )  # fmt: skip
+    talk: Any = world.talks.say(say)
+    async with aclosing(talk) as spoken:
+        async for piece in spoken:
+            if isinstance(piece, Said):
+                yield Last(answered(piece))
+            else:
+                yield piece_of(piece)
+
+
+def answered(said: Said) -> Answered:
+    """The last piece, as JSON."""
+    reply, used = said.answer.reply, said.usage
+    return {
+        "answer": reply.text, "session": said.session, "agent": said.agent,
+        "account": said.answer.account, "model": reply.model,
+        "usage": {
+            "inputTokens": used.input, "outputTokens": used.output,
+            "cachedTokens": used.cached, "costMicroUsd": said.cost,
+        },
+        "requestId": said.answer.request, "forged": [forged_of(each) for each in said.forged],
+    }  # fmt: skip
+
+
+async def decide(world: World, request: Decide) -> Json:
+    """A person's word on a call that waits for it."""
+    asked = world.talks.decide(request.id, allow=request.allow, always=request.always)
+    return {"id": asked.id, "tool": asked.tool, "allow": request.allow}
+
+
+def piece_of(piece: Text | ToolCall | Asked | Used) -> Json:
+    """Any other piece, as JSON."""
+    match piece:
+        case Text(text):
+            return {"text": text}
+        case ToolCall(_, name, arguments):
+            return {"tool": name, "arguments": dict(arguments)}
+        case Asked(id_, tool, call):
+            return {"ask": {"id": id_, "tool": tool, "arguments": dict(call.arguments)}}
+        case Used(call, result, refused):
+            return {"tool": call.name, "arguments": dict(call.arguments), "result": result,
+                    "refused": refused}  # fmt: skip
+
+
+def forged_of(forged: Forged) -> Json:
+    """What came out of a reply."""
+    return {"name": forged.name, "file": forged.file, "diff": forged.diff,
+            "problem": forged.problem}  # fmt: skip
+
+
+async def watch(world: World, request: Watched) -> AsyncIterator[Json]:
+    """What is said in a session from now on, until closed."""
+    session = await _known(world, request.session)
+    watching: Any = world.talks.watch(session.id)
+    async with aclosing(watching) as pieces:
+        async for piece in pieces:
+            yield dict(piece)
+
+
+async def sessions(world: World, request: Sessions) -> Items:
+    """The conversations there are."""
+    if not 0 < request.limit <= MOST:
+        raise InvalidInput(f"limit must be from 1 to {MOST}")
+    found = await world.sessions.list(
+        agent=request.agent, archived=request.archived, limit=request.limit
+    )
+    return {"items": [card(each, world.clock.now()) for each in found]}
+
+
+async def session(world: World, request: Watched) -> Json:
+    """One conversation with all that was said."""
+    found = await _known(world, request.session)
+    turns = await world.sessions.turns(found.id)
+    return {**card(found, world.clock.now()), "messages": [message(turn) for turn in turns]}
+
+
+async def search(world: World, request: Search) -> Items:
+    """Turns that hold the words, best first."""
+    hits = await world.sessions.search(request.words, limit=request.limit)
+    return {
+        "items": [
+            {"session": hit.session, "agent": hit.agent, "number": hit.number, "role": hit.role,
+             "at": when(hit.at), "excerpt": hit.excerpt}
+            for hit in hits
+        ]
+    }  # fmt: skip
+
+
+async def end(world: World, request: Watched) -> Json:
+    """Say that a conversation is over; it can be taken up again."""
+    found = await _known(world, request.session)
+    ended = await world.sessions.change(found.id, ended=True)
+    return card(ended or found, world.clock.now())
+
+
+async def forget(world: World, request: Watched) -> Json:
+    """Delete a conversation and all that was said in it."""
+    found = await _known(world, request.session)
+    await world.sessions.delete(found.id)
+    return {"id": found.id}
+
+
+async def export(world: World, request: Watched) -> Json:
+    """All there is of a conversation, for `import` here or elsewhere."""
+    found = await _known(world, request.session)
+    turns = await world.sessions.turns(found.id)
+    return {
+        "format": FORMAT, "id": found.id, "agent": found.agent, "created": found.created,
+        "last": found.last, "ended": found.ended, "model": found.model, "title": found.title,
+        "command": found.command, "summary": found.summary, "summarized": found.summarized,
+        "messages": [{**message(t), "at": t.at, "more": dict(t.more)} for t in turns],
+    }  # fmt: skip
+
+
+async def take_in(world: World, request: Import) -> Json:
+    """Keep a conversation from elsewhere. One of that id that is here already stays as it is."""
+    made, turns = _read(request.session)
+    if not await world.sessions.put(made, turns):
+        raise P42Error(f"session {made.id} is here already; p42 session show {made.id}")
+    return card(made, world.clock.now())
+
+
+def card(session: Session, now: Instant) -> Json:
+    """A conversation in a line."""
+    return {
+        "id": session.id, "agent": session.agent, "state": session.state(now),
+        "messages": session.messages, "created": when(session.created),
+        "lastActivity": when(session.last), "title": session.title,
+        "command": session.command or None, "archived": session.archived,
+    }  # fmt: skip
+
+
+def message(turn: Turn) -> Json:
+    """A turn."""
+    return {"role": turn.role, "content": turn.content, "at": when(turn.at), "cut": turn.cut}
+
+
+async def _known(world: World, text: str) -> Session:
+    """The session of that id, or the only one whose id begins so."""
+    found: Session | None = await world.sessions.get(text)
+    if found is not None:
+        return found
+    begins = [s for s in await world.sessions.list(archived=True, limit=MOST)
+              if text and s.id.startswith(text)]  # fmt: skip
+    if len(begins) == 1:
+        return begins[0]
+    many = f"; {len(begins)} begin with it" if begins else "; see: p42 session list"
+    raise P42Error(f"there is no session {text!r}{many}")
+
+
+def _read(given: Mapping[str, Any]) -> tuple[Session, list[Turn]]:
+    try:
+        if given["format"] != FORMAT:
+            raise ValueError("format")
+        turns = [
+            Turn(n, each["role"], str(each["content"]), Instant(float(each["at"])),
+                 bool(each["cut"]), dict(each.get("more", {})))
+            for n, each in enumerate(given["messages"])
+        ]  # fmt: skip
+        if any(turn.role not in ("user", "assistant", "tool") for turn in turns):
+            raise ValueError("role")
+        words = ("model", "title", "command", "summary")
+        texts: Json = {key: str(given.get(key, "")) for key in words}
+        made = Session(
+            str(given["id"]), str(given["agent"]), Instant(float(given["created"])),
+            Instant(float(given["last"])), messages=len(turns), ended=bool(given["ended"]),
+            summarized=int(given.get("summarized", 0)), **texts,
+        )  # fmt: skip
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidInput(f"this is no exported session: {error}") from None
+    return made, turns

@@ -1,0 +1,101 @@
+"""Ask: `p42 ask`: a question to a model; the answer appears as it comes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from p42.cli import outputs, params, spawning, terminal
+from p42.cli.home import home
+from p42.client import link
+from p42.model.errors import InvalidInput
+
+GRACE = 5.0  # s beyond the deadline, for the daemon to say itself that it ran out
+CUT = "the answer was cut at the most tokens one may have"
+
+Question = Annotated[list[str] | None, typer.Argument(metavar="[QUESTION]", show_default=False)]
+Account = Annotated[
+    str | None,
+    typer.Option("--account", metavar="NAME", help="Left out: the agent's, or the default."),
+]
+Model = Annotated[
+    str | None, typer.Option("--model", metavar="ID", help="Left out: the account's first.")
+]
+Agent = Annotated[
+    str | None, typer.Option("--agent", metavar="NAME", help="With its persona and settings.")
+]
+System = Annotated[str, typer.Option("--system", metavar="TEXT", help="What to keep in mind.")]
+NoStream = Annotated[bool, typer.Option("--no-stream", help="Print it when it is whole.")]
+
+
+def ask(
+    question: Question = None,
+    account: Account = None,
+    model: Model = None,
+    agent: Agent = None,
+    system: System = "",
+    timeout: params.Timeout = "120s",
+    no_stream: NoStream = False,
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="FORMAT", help="text or json.")
+    ] = "text",
+) -> int:
+    """Ask a model. Standard input, if not a terminal, is context, or the question itself."""
+    outputs.checked(output, ("text", "json"))
+    limit = params.duration(timeout)
+    payload = {
+        "question": _whole(" ".join(question or ())), "account": account, "model": model,
+        "agent": agent, "system": system, "timeout": limit,
+    }  # fmt: skip
+    spawning.ensure(home())
+    if output == "json":
+        outputs.print_json(link.ask(home(), "ask", payload, timeout=limit + GRACE))
+        return 0
+    if no_stream:
+        told = link.ask(home(), "ask", payload, timeout=limit + GRACE)
+        print(_shown(told["answer"]))
+    else:
+        told = _streamed(payload, limit)
+    if told["stop"] == "length":
+        terminal.notice(CUT)
+    return 0
+
+
+def _whole(question: str) -> str:
+    """The question, with standard input as its context. InvalidInput when there is neither."""
+    context = "" if terminal.is_terminal(sys.stdin) else _piped()
+    if not question.strip() and not context:
+        raise InvalidInput("there is no question; say `p42 ask QUESTION`, or pipe one in")
+    return "\n\n".join(filter(None, (question.strip(), context)))
+
+
+def _piped() -> str:
+    """Standard input as text; what is no UTF-8 shows as such. InvalidInput for what is too long."""
+    data = sys.stdin.buffer.read(link.MOST + 1)
+    if len(data) > link.MOST:
+        raise InvalidInput("standard input is more than 1 MiB, the most a question may hold")
+    return data.decode(errors="replace").strip()
+
+
+def _shown(text: str) -> str:
+    """A model must not drive a terminal; a program gets what it said."""
+    return terminal.lines(text) if terminal.is_terminal(sys.stdout) else text
+
+
+def _streamed(payload: dict[str, Any], limit: float) -> dict[str, Any]:
+    """Print the pieces as they come; the whole answer. What broke off keeps its line."""
+    ended = True
+    try:
+        for line in link.stream(home(), "ask", payload, timeout=limit + GRACE):
+            if "data" in line:
+                return dict(line["data"])
+            text = _shown(line["stream"]["text"])
+            sys.stdout.write(text)
+            sys.stdout.flush()
+            ended = text.endswith("\n") if text else ended
+    finally:
+        if not ended:
+            print(flush=True)
+    raise AssertionError("the link ends with data or an error")

@@ -1,0 +1,1 @@
+"""REPL: `p42 possess @AGENT` on a terminal: a conversation, line by line."""

@@ -1,0 +1,154 @@
+"""Sessions: `p42 session`: the conversations there are, and what was said in them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from p42.cli import outputs, params, tables, terminal
+from p42.cli.home import home
+from p42.client import link
+from p42.model.errors import Exit, InvalidInput
+
+app = typer.Typer(
+    help="Conversations.", add_completion=False, no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)  # fmt: skip
+Id = Annotated[str, typer.Argument(metavar="ID", help="Or how it begins.", show_default=False)]
+LARGEST = 1 << 20  # bytes of an imported session; as of any request
+FOUND = {"\x02": "\033[1m", "\x03": "\033[0m"}
+
+
+@app.callback()
+def _group() -> None:
+    """Conversations."""
+
+
+@app.command("list")
+def listing(
+    agent: Annotated[str, typer.Option("--agent", metavar="NAME")] = "",
+    archived: Annotated[bool, typer.Option("--archived", help="Those as well.")] = False,
+    lines: params.Lines = 50,
+    output: params.TableOrJson = "table",
+) -> int:
+    """The latest first."""
+    outputs.checked(output, outputs.TABLE_OR_JSON)
+    asked = {"agent": agent.removeprefix("@"), "archived": archived, "limit": lines}
+    items = link.ask(home(), "session.list", asked)["items"]
+    if output == "json":
+        outputs.print_json({"items": items})
+    elif items:
+        keys = ("id", "agent", "state", "messages", "lastActivity", "title")
+        columns = ["ID", "AGENT", "STATE", "MESSAGES", "LAST", "TITLE"]
+        tables.show(columns, [[terminal.plain(str(item[key])) for key in keys] for item in items])
+    else:
+        terminal.notice("nothing was said yet; p42 possess @AGENT")
+    return Exit.OK
+
+
+@app.command("show")
+def show(session: Id, output: params.TableOrJson = "table") -> int:
+    """All that was said in one."""
+    outputs.checked(output, outputs.TABLE_OR_JSON)
+    found = link.ask(home(), "session.show", {"session": session})
+    if output == "json":
+        outputs.print_json(found)
+        return Exit.OK
+    print(f"{found['id']}  @{found['agent']}  {found['state']}  {found['created']}")
+    for message in found["messages"]:
+        print(line(message))
+    return Exit.OK
+
+
+def line(message: dict[str, Any]) -> str:
+    """A turn, for a person."""
+    cut = " [it broke off here]" if message["cut"] else ""
+    return f"{message['role']}: {terminal.lines(message['content'])}{cut}"
+
+
+@app.command("search")
+def search(
+    words: Annotated[list[str], typer.Argument(metavar="WORDS", show_default=False)],
+    lines: params.Lines = 20,
+    output: params.TableOrJson = "table",
+) -> int:
+    """What was said, by words; archived conversations too."""
+    outputs.checked(output, outputs.TABLE_OR_JSON)
+    asked = {"words": " ".join(words), "limit": lines}
+    items = link.ask(home(), "session.search", asked)["items"]
+    if output == "json":
+        for item in items:
+            item["excerpt"] = item["excerpt"].replace("\x02", "").replace("\x03", "")
+        outputs.print_json({"items": items})
+        return Exit.OK
+    for item in items:
+        print(f"{item['session']}  @{item['agent']}  {item['at']}  {_excerpt(item['excerpt'])}")
+    if not items:
+        terminal.notice("nobody said that")
+    return Exit.OK if items else Exit.FAILED
+
+
+def _excerpt(text: str) -> str:
+    marks = FOUND if terminal.has_colours(sys.stdout) else dict.fromkeys(FOUND, "")
+    return "".join(marks[c] if c in marks else terminal.plain(c) for c in text)
+
+
+@app.command("resume")
+def resume(session: Id) -> int:
+    """Go on with one, on a terminal."""
+    from p42.cli.repl.loop import converse
+    from p42.cli.repl.talk import Talk
+
+    found = link.ask(home(), "session.show", {"session": session})
+    for message in found["messages"][-4:]:
+        print(line(message))
+    if not terminal.can_ask():
+        raise InvalidInput("resume needs a terminal; p42 possess @AGENT MESSAGE --session ID")
+    return converse(Talk(found["agent"], found["id"]))
+
+
+@app.command("end")
+def end(session: Id) -> int:
+    """Say that one is over. It can be taken up again."""
+    found = link.ask(home(), "session.end", {"session": session})
+    print(f"{found['id']} {found['state']}")
+    return Exit.OK
+
+
+@app.command("delete")
+def delete(session: Id, yes: params.Yes = False) -> int:
+    """Forget one, with all that was said in it."""
+    if not yes and not (terminal.can_ask() and terminal.agrees(f"Forget {session} for good?")):
+        raise InvalidInput("nothing was deleted; --yes deletes without asking")
+    print(f"{link.ask(home(), 'session.delete', {'session': session})['id']} deleted")
+    return Exit.OK
+
+
+@app.command("export")
+def export(session: Id) -> int:
+    """One whole, as JSON on standard output."""
+    outputs.print_json(link.ask(home(), "session.export", {"session": session}))
+    return Exit.OK
+
+
+@app.command("import")
+def take_in(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="- for standard input.")],
+) -> int:
+    """Keep one that `export` wrote."""
+    try:
+        data = sys.stdin.buffer.read(LARGEST) if file == "-" else Path(file).read_bytes()
+        session = json.loads(data)
+    except OSError as error:
+        raise InvalidInput(f"{file}: {error.strerror}") from None
+    except ValueError as error:
+        raise InvalidInput(f"{file}: this is no JSON: {error}") from None
+    if not isinstance(session, dict):
+        raise InvalidInput(f"{file}: this is no exported session")
+    found = link.ask(home(), "session.import", {"session": session})
+    print(f"{found['id']} kept, {found['messages']} messages")
+    return Exit.OK

@@ -1,0 +1,37 @@
+"""Grounding: what programs that are agents stand on, made and joined."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from p42.ai.accounts import Accounts
+from p42.ai.allowance import Allowances
+from p42.ai.mcpservers import McpServers
+from p42.ai.program import Ground
+from p42.runtimes.agentplace import AgentPlaces
+from p42.runtimes.agentprocess import AgentProcesses
+from p42.stores.keys import SystemKeys
+from p42.stores.registry import SqliteRegistry
+from p42.stores.tokens import SqliteTokens
+
+
+def grounding(
+    home: Path,
+    processes: AgentProcesses,
+    accounts: Accounts,
+    *,
+    registry: SqliteRegistry,
+    keys: SystemKeys,
+    tokens: SqliteTokens,
+    port: Callable[[], int | None],
+    sources: Callable[[], Sequence[str]],
+) -> Ground:
+    """`port` is the HTTP door's, `sources` are the directories p42 follows."""
+    return Ground(
+        processes,
+        AgentPlaces(home, os.environ, sources=sources),
+        Allowances(accounts, tokens, port=port),
+        McpServers(registry, keys),
+    )

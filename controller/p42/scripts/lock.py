@@ -1,0 +1,191 @@
+"""Lock: `forged/NAME.lock.yaml` beside the manifest: what a prompt was forged into, once, for all.
+
+Whoever has the file has the same bytes without a model. It changes when the prompt does, when a
+person asks for another try or for the version before, and when the version was approved. The ones
+before are kept in it, so git needs no history for a way back. Pure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any, cast, get_args
+
+from p42.scripts.language import Language
+from p42.scripts.reply import Unfit
+from p42.scripts.yamltext import Unreadable, flow, literal, read, scalar
+
+KEPT = 10  # earlier versions
+LARGEST = 768 << 10  # bytes; what a manifest names is read up to 1 MiB
+_HEAD = """\
+# Forged by p42 from the prompt of Command/{name}. Commit it: others get the same bytes from it.
+# To change the command, change the prompt; `p42 rollback command/{name}` goes back a version.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One forging. `tests` as manifests spell them. `approved`: the sha256 agreed to, "" = none."""
+
+    prompt_digest: str
+    source: str
+    language: Language
+    agent: str = ""
+    model: str = ""
+    dependencies: tuple[str, ...] = ()
+    tests: tuple[Mapping[str, Any], ...] = ()
+    approved: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """`earlier`: the latest first. `holds_for`: the digest of a prompt that `current` stands in for
+    after a rollback. `again`: a person asked for another try; any text that was not there before.
+    """
+
+    current: Version | None = None
+    earlier: tuple[Version, ...] = field(default_factory=tuple)
+    holds_for: str = ""
+    again: str = ""
+
+    def fits(self, prompt: str, language: str | None) -> bool:
+        """Whether `current` is what this prompt was forged into, or stands in for it."""
+        if self.current is None or self.again:
+            return False
+        digest = digest_of(prompt)
+        if digest == self.holds_for:
+            return True
+        return digest == self.current.prompt_digest and language in (None, self.current.language)
+
+
+def name_of(name: str) -> str:
+    """Where the lock of a command lies, relative to its manifest."""
+    return f"forged/{name}.lock.yaml"
+
+
+def digest_of(prompt: str) -> str:
+    """`promptDigest`: sha256 in hex of the prompt's text."""
+    return hashlib.sha256(prompt.encode()).hexdigest()
+
+
+@lru_cache(maxsize=1024)  # every look asks for the same bytes again
+def parse(data: bytes) -> Lock:
+    """What a lock file says. Unfit if it is none."""
+    try:
+        value = read(data)
+    except Unreadable as error:
+        raise Unfit(str(error)) from None
+    if value is None:
+        return Lock()
+    if not isinstance(value, dict):
+        raise Unfit("it is no mapping")
+    if not value.keys() & {"source", "again"}:
+        raise Unfit("it has no source")
+    earlier = value.get("versions") or []
+    if not isinstance(earlier, list):
+        raise Unfit("versions is no list")
+    return Lock(
+        _version(value) if "source" in value else None,
+        tuple(_version(each) for each in earlier),
+        _text(value, "holdsFor"), _text(value, "again"),
+    )  # fmt: skip
+
+
+def render(name: str, lock: Lock) -> bytes:
+    """The bytes of the lock file. The oldest versions go where they would make it too large."""
+    while True:
+        parts = [_HEAD.format(name=name)]
+        parts += [f"{key}: {value}" for key, value in _top(lock)]
+        if lock.earlier:
+            parts.append("versions:\n")
+            parts += [_item(version) for version in lock.earlier]
+        data = "".join(parts).encode()
+        if len(data) <= LARGEST or not lock.earlier:
+            return data
+        lock = replace(lock, earlier=lock.earlier[:-1])
+
+
+def pinned(lock: Lock | None, version: Version) -> Lock:
+    """`version` on top of what was there."""
+    before = (lock.current,) if lock is not None and lock.current is not None else ()
+    earlier = lock.earlier if lock is not None else ()
+    return Lock(version, (*before, *earlier)[:KEPT])
+
+
+def rolled_back(lock: Lock, prompt: str, language: str | None) -> Lock:
+    """The version before, standing in for `prompt` until that changes. Unfit without one.
+
+    Where the newest was forged from another prompt, or is to be forged again, that is the one.
+    """
+    current, digest = lock.current, digest_of(prompt)
+    if current is None:
+        raise Unfit("nothing was forged yet")
+    if not lock.fits(prompt, language):
+        return replace(lock, holds_for=digest, again="")
+    if not lock.earlier:
+        raise Unfit("no earlier version is kept in its lock")
+    first, *rest = lock.earlier
+    return Lock(first, (current, *rest), "" if first.prompt_digest == digest else digest)
+
+
+def _top(lock: Lock) -> Iterator[tuple[str, str]]:
+    if lock.again:
+        yield "again", f"{scalar(lock.again)}\n"
+    if lock.current is not None:
+        yield from _fields(lock.current, 2)
+    if lock.holds_for:
+        yield "holdsFor", f"{scalar(lock.holds_for)}\n"
+
+
+def _fields(version: Version, column: int) -> Iterator[tuple[str, str]]:
+    """Keys and values, in the order of the contract. `column`: of the script's lines."""
+    yield "promptDigest", f"{_digest(version.prompt_digest)}\n"
+    yield "agent", f"{scalar(version.agent)}\n"
+    yield "model", f"{scalar(version.model)}\n"
+    yield "language", f"{scalar(version.language)}\n"
+    yield "source", literal(version.source, column)
+    yield "dependencies", f"{flow(list(version.dependencies))}\n"
+    yield "tests", f"{flow(list(version.tests))}\n"
+    if version.approved:
+        yield "approved", f"{_digest(version.approved)}\n"
+
+
+def _item(version: Version) -> str:
+    """A version in the list."""
+    parts = [f"{key}: {value}" for key, value in _fields(version, 6)]
+    return "  - " + "    ".join(parts)
+
+
+def _digest(text: str) -> str:
+    """Quoted: 64 digits of which none is a letter would be a number."""
+    return flow(text)
+
+
+def _version(value: Any) -> Version:
+    if not isinstance(value, dict):
+        raise Unfit("a version is no mapping")
+    language, source = value.get("language", "bash"), _text(value, "source")
+    if language not in get_args(Language):
+        raise Unfit(f"language is none of {', '.join(get_args(Language))}")
+    if not source.strip():
+        raise Unfit("source is empty")
+    dependencies, tests = value.get("dependencies") or [], value.get("tests") or []
+    if not (isinstance(dependencies, list) and all(isinstance(d, str) for d in dependencies)):
+        raise Unfit("dependencies is no list of names")
+    if not (isinstance(tests, list) and all(isinstance(test, dict) for test in tests)):
+        raise Unfit("tests is no list")
+    return Version(
+        _text(value, "promptDigest"), source, cast(Language, language), _text(value, "agent"),
+        _text(value, "model"), tuple(dependencies), tuple(tests), _text(value, "approved"),
+    )  # fmt: skip
+
+
+def _text(value: Mapping[str, Any], key: str) -> str:
+    found = value.get(key)
+    if found is None:
+        return ""
+    if not isinstance(found, str):
+        raise Unfit(f"{key} is no text")
+    return found

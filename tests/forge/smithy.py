@@ -1,0 +1,88 @@
+"""A smithy: the forge over a real home, a real database, and replies as agents give them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from p42.ai.forge import Forge
+from p42.ai.forgesheet import look
+from p42.manifest.kindbook import KindBook
+from p42.model.completion import ToolCall
+from p42.model.ports import Registration
+from p42.model.refs import Ref
+from p42.model.resource import Resource
+from p42.model.talk import Forged, Heard
+from p42.runtimes.clock import SystemClock
+from p42.runtimes.files import DiskFiles
+from p42.stores.approvals import SqliteApprovals
+from p42.stores.database import Database
+from p42.stores.registry import SqliteRegistry
+
+SMITH = {"forge": True}
+BOOK = KindBook.load()
+
+
+@dataclass
+class Smithy:
+    """`elsewhere` is declared in a followed source of the user's."""
+
+    home: Path
+    forge: Forge
+    approvals: SqliteApprovals
+    registry: SqliteRegistry
+    elsewhere: dict[Ref, Resource] = field(default_factory=dict)
+
+    async def hear(
+        self, text: str, *calls: ToolCall, agent: Any = SMITH, session: str = "s-1"
+    ) -> Sequence[Forged]:
+        """What comes of a whole reply of muse."""
+        return await self.forge.heard(Heard("muse", agent, session, text, "m-1", calls))
+
+    async def one(self, **spec: Any) -> Forged:
+        """What comes of one spec in a reply."""
+        (made,) = await self.hear(fenced(**spec))
+        return made
+
+    def read(self, name: str) -> Resource:
+        """The manifest that was written."""
+        return look(BOOK, name, self.sheet(name).read_bytes())
+
+    def sheet(self, name: str) -> Path:
+        """Where its manifest goes."""
+        return self.home / "manifests" / "commands" / f"{name}.yaml"
+
+    async def claim(self, name: str) -> None:
+        """The loop forged it."""
+        await self.registry.put(Ref("Command", name), Registration("", {}))
+
+    @property
+    def written(self) -> list[str]:
+        """Every file that is no database, relative to the home."""
+        files = (path for path in self.home.rglob("*") if not path.is_dir())
+        names = (str(path.relative_to(self.home)) for path in files)
+        return sorted(name for name in names if not name.startswith("state."))
+
+
+def fenced(**spec: Any) -> str:
+    """A reply with one spec in it."""
+    return f"Here it is:\n\n```json\n{json.dumps(spec, indent=2)}\n```\nHave fun."
+
+
+@asynccontextmanager
+async def smithy(home: Path, *, path: str = "") -> AsyncIterator[Smithy]:
+    """`path`: what is on PATH."""
+    with Database.open(home) as database:
+        approvals = SqliteApprovals(database, clock=SystemClock())
+        registry, elsewhere = SqliteRegistry(database), dict[Ref, Resource]()
+        files = DiskFiles(home, path=path or os.environ["PATH"])
+        forge = Forge(
+            home, files, approvals=approvals, registry=registry, book=BOOK,
+            declared=elsewhere.get,
+        )  # fmt: skip
+        yield Smithy(home, forge, approvals, registry, elsewhere)

@@ -1,0 +1,60 @@
+"""A program that reads lines and writes lines. What it does, the line says."""
+
+import os
+import subprocess
+import sys
+import time
+
+for count, line in enumerate(sys.stdin, 1):
+    word, _, rest = line.rstrip("\n").partition(" ")
+    match word:
+        case "count":
+            print(count, flush=True)
+        case "many":
+            print("one\n\ntwo\nthree", flush=True)
+        case "raw":
+            print(line, end="", flush=True)
+        case "env":
+            print(os.environ.get(rest, "none"), flush=True)
+        case "slow":
+            for number in range(3):
+                print(number, flush=True)
+                time.sleep(float(rest))
+            print("\x04", flush=True)
+        case "marked":
+            print("first\n\x04", flush=True)
+        case "prompt":
+            print("no line end", end="", flush=True)
+        case "late":
+            print("early", flush=True)
+            time.sleep(1)
+            print("late", flush=True)
+        case "pid":
+            print(os.getpid(), flush=True)
+        case "fork":
+            child = subprocess.Popen(["sleep", "600"])
+            print(os.getpid(), child.pid, flush=True)
+        case "hang":
+            time.sleep(600)
+        case "flood":
+            while True:
+                print("y" * 1000)
+        case "long":
+            sys.stdout.write("z" * (3 << 20))
+            sys.stdout.flush()
+            time.sleep(600)
+        case "bye":
+            print("bye", flush=True)
+            sys.exit(0)
+        case "die":
+            print("aa", flush=True)
+            print("it broke", file=sys.stderr)
+            sys.exit(2)
+        case "mute":
+            print("I cannot", file=sys.stderr)
+            sys.exit(1)
+        case "binary":
+            sys.stdout.buffer.write(b"\xff\xfe ok\r\n")
+            sys.stdout.flush()
+        case _:
+            print(f"you said: {line.strip()}", flush=True)
