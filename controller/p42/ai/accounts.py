@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -59,11 +59,14 @@ class Ports:
 class Accounts:
     """`async with Accounts(ports):`. At the end what runs in the background ends with it."""
 
-    def __init__(self, ports: Ports, *, default: str = "", model: str = "") -> None:
+    def __init__(
+        self, ports: Ports, *, default: str = "", model: str = "",
+        env: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         """The configuration's: `default`, where no account says `default: true`; `model`, for
-        accounts that name none."""
+        accounts that name none. `env`: see Directory."""
         self._ports, self._model = ports, model
-        self._directory = Directory(ports.registry, default=default)
+        self._directory = Directory(ports.registry, default=default, env=env)
         self._clients = Clients(ports.keys, ports.opens, ports.local)
         self._bell, self._lines = Bell(), dict[Ref, Line]()
         self._pricing = Pricing(ports.price)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from p42.ai.ports import Registered, Spec
+from p42.ai.variables import NAME, spec_of
 from p42.model.errors import Blocked
 from p42.model.refs import Ref
 
@@ -51,9 +53,14 @@ class Account:
 class Directory:
     """Reads the registry: what is registered is what was last good."""
 
-    def __init__(self, registry: Registered, *, default: str = "") -> None:
-        """`default`: the configuration's, where no manifest says `default: true`."""
-        self._registry, self._default = registry, default
+    def __init__(
+        self, registry: Registered, *, default: str = "", env: Mapping[str, str] | None = None
+    ) -> None:
+        """`default`: the configuration's, where no manifest says `default: true`.
+
+        `env`: the environment, whose API keys count where no account is declared.
+        """
+        self._registry, self._default, self._env = registry, default, env or {}
 
     def find(self, name: str | None) -> Account:
         """The account `name`, None = the default one. Blocked says what there is."""
@@ -80,7 +87,10 @@ class Directory:
         if len(accounts) == 1:
             return accounts[0]
         if not accounts:
-            raise Blocked(NONE)
+            spec = spec_of(self._env)
+            if spec is None:
+                raise Blocked(NONE)
+            return Account(Ref(KIND, NAME), spec)
         raise Blocked(f"no account says `default: true`: name one{self._others()}")
 
     def _others(self) -> str:

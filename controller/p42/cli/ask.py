@@ -13,6 +13,11 @@ from p42.client import link
 from p42.model.errors import InvalidInput
 
 GRACE = 5.0  # s beyond the deadline, for the daemon to say itself that it ran out
+ENVIRONMENT = "environment"  # the account made of a variable, where none is declared
+FROM_ENV = (
+    "p42: no account is declared, so an API key of the environment was used; "
+    "p42 migrate --from-env makes an account of it"
+)
 CUT = "the answer was cut at the most tokens one may have"
 
 Question = Annotated[list[str] | None, typer.Argument(metavar="[QUESTION]", show_default=False)]
@@ -50,16 +55,18 @@ def ask(
         "agent": agent, "system": system, "timeout": limit,
     }  # fmt: skip
     spawning.ensure(home())
-    if output == "json":
-        outputs.print_json(link.ask(home(), "ask", payload, timeout=limit + GRACE))
-        return 0
-    if no_stream:
+    if output == "json" or no_stream:
         told = link.ask(home(), "ask", payload, timeout=limit + GRACE)
+    if output == "json":
+        outputs.print_json(told)
+    elif no_stream:
         print(_shown(told["answer"]))
     else:
         told = _streamed(payload, limit)
     if told["stop"] == "length":
         terminal.notice(CUT)
+    if told["account"] == ENVIRONMENT:
+        terminal.notice(FROM_ENV)
     return 0
 
 

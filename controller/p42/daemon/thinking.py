@@ -50,7 +50,7 @@ class Thinking:
                 opens=open_provider, price=price_of, local=self._local, random=random.random,
             ),
             default=settings.defaults_account,
-            model=settings.defaults_model,
+            model=settings.defaults_model, env=os.environ,
         )  # fmt: skip
 
     @asynccontextmanager
