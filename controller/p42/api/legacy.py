@@ -103,7 +103,7 @@ async def status(world: World, request: Nothing) -> Swimming:
     house = house_of(world)
     return {
         "status": "swimming", "port": str(house.doors.port or 0),
-        "sessions": len(await _active(world)),
+        "sessions": world.sessions.active(),
         "uptime": go_duration(world.clock.monotonic() - house.started), "dolphins": DOLPHINS,
     }  # fmt: skip
 
@@ -174,12 +174,6 @@ async def memory(world: World, request: Nothing) -> Memory:
                 return reply
             reply[key].append(summary)  # type: ignore[literal-required]
     return reply
-
-
-async def _active(world: World) -> list[Session]:
-    now = world.clock.now()
-    found = await world.sessions.list(limit=LATEST)
-    return [each for each in found if each.state(now) == "active"]
 
 
 def summary_of(session: Session, now: Any) -> dict[str, Any]:

@@ -73,6 +73,9 @@ class Hit:
 class Sessions(Protocol):
     """Every conversation, on disk. What is told done is on disk; nothing is ever dropped."""
 
+    def active(self) -> int:
+        """How many are active, from memory."""
+
     async def get(self, session: str) -> Session | None:
         """The conversation of that id, whatever its age."""
 

@@ -6,7 +6,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from p42.model.errors import InvalidInput
@@ -19,6 +19,7 @@ from p42.stores.sessionfile import SessionFile
 ID_LONGEST = 200  # characters; clients choose ids, and they become keys and file names
 TITLE = 80  # characters
 MOST_HITS = 500
+MOST_ACTIVE = 10_000
 _ID = re.compile(r"[^\x00-\x1f\x7f]+\Z")
 _WORD = re.compile(r"\w+")
 _FIELDS = tuple(each.name for each in fields(Session))
@@ -43,10 +44,24 @@ class SqliteSessions:
     ) -> None:
         """`changed` is told the id of each conversation that changed, after it is on disk."""
         self._file, self._clock, self._changed = file, clock, changed
+        self._fresh: dict[str, Session] = {}  # those that may be active: the only ones in memory
 
     async def recover(self) -> int:
         """At start: answers that a crash broke off become cut turns; how many there were."""
-        return await self._file.do(_recovered)
+        cut = await self._file.do(_recovered)
+        for session in await self.list(limit=MOST_ACTIVE):
+            self._note(session)
+        return cut
+
+    def active(self) -> int:
+        """How many are active, from memory."""
+        now = self._clock.now()
+        self._fresh = {k: s for k, s in self._fresh.items() if s.state(now) == "active"}
+        return len(self._fresh)
+
+    def _note(self, session: Session | None) -> None:
+        if session is not None:
+            self._fresh[session.id] = session
 
     async def get(self, session: str) -> Session | None:
         """The conversation of that id, whatever its age."""
@@ -70,7 +85,9 @@ class SqliteSessions:
             )
             return _must(_get(db, session))
 
-        return await self._file.do(change)
+        begun = await self._file.do(change)
+        self._note(begun)
+        return begun
 
     async def add(
         self, session: str, role: Role, content: str, *, cut: bool = False,
@@ -88,6 +105,8 @@ class SqliteSessions:
             return turn
 
         turn = await self._file.do(change)
+        if session in self._fresh:
+            self._fresh[session] = replace(self._fresh[session], last=now)
         self._changed(session)
         return turn
 
@@ -114,6 +133,7 @@ class SqliteSessions:
             return _get(db, session)
 
         changed = await self._file.do(change)
+        self._note(changed)
         self._changed(session)
         return changed
 

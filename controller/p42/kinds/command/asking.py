@@ -25,8 +25,8 @@ _STRANGE = re.compile(r"[^\x21-\x7e]+")
 MOST_TOKENS = 4096  # of an answer; a long script. An agent's own limit is for talk
 # No example: a small model answers with the example.
 _TASK = """\
-You write one command-line program for a developer's machine. It is run as it stands: its arguments \
-are the user's, it prints to standard output, and exits with 0 when all went well.
+You write one command-line program for a developer's machine. It is run as it stands: its \
+arguments are the user's, it prints to standard output, and exits with 0 when all went well.
 Answer with one JSON object and nothing else. Its keys: language, which is bash, python or node; \
 dependencies, a list of the programs it calls that a machine may lack, often empty; and \
 implementation, the code itself, complete. Do not describe it, do not ask back."""
