@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from p42.manifest.write import kernel
 from p42.manifest.write.dotdir import DotDir, discard, write_new
 from p42.manifest.write.splice import Page, Refused
-from p42.manifest.write.verdict import Pace
+from p42.manifest.write.stage import read_base
+from p42.manifest.write.verdict import Gone, Pace, Wait
 
 _AT_REST = 0.2  # s; an editor that writes a file in pieces is done with it
 _CONFLICTS = 100  # names tried; nobody leaves that many lying about
@@ -69,12 +70,11 @@ class Clashes:
     def _open(self, saved: _Saved, now: float, *, last: bool) -> bool:
         """Whether that one is still to be looked for."""
         try:
-            age = time.time() - os.stat(saved.path).st_mtime
-            with open(saved.path, "rb") as found:
-                data = found.read()
-        except OSError:
-            return now < saved.until  # gone: perhaps for a moment
-        if data != saved.data and saved.lost_in(data):
+            there = read_base(saved.path)
+        except (OSError, Gone, Wait, Refused):
+            return now < saved.until  # gone, perhaps for a moment
+        age = time.time() - there.found.st_mtime
+        if there.data != saved.data and saved.lost_in(there.data):
             if 0 <= age < _AT_REST and not last:
                 return True
             self._bring_back(saved)

@@ -121,11 +121,15 @@ def _says(document: Outlined, pair: Pair, wanted: Mapping[str, Any]) -> bool:
         found = document.value(pair)
     except ValueError:
         return False
-    return found == wanted and _same(found, wanted)  # the first is quick, and takes 1 for True
+    return same(found, wanted)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equality of JSON, where True is not 1."""
+    return bool(one == other) and _same(one, other)  # the first is quick, and takes 1 for True
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Equality of JSON, where True is not 1."""
     if type(one) is not type(other):
         return False
     if isinstance(one, dict):
