@@ -152,6 +152,7 @@ class LinesProgram(Program):
                     self.by, session.id, account=self.account, model=model, needed=False
                 )
             )
+            await held.enter_async_context(self._ground.pinning.held(wrapped=place.wrapped))
             process = await self._ground.processes.start(self._start(place, allowance))
             held.push_async_callback(process.close)
             return Kept(process, allowance, wish, held.pop_all(), self._floor.clock.monotonic())

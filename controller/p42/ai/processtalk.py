@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from p42.ai.answering import Answering, Floor
 from p42.ai.claudeprogram import ClaudeProgram
 from p42.ai.linesprogram import Keeping, LinesProgram
 from p42.ai.persona import Persona
+from p42.ai.pinning import Engine
 from p42.ai.program import Ground
 from p42.model.errors import P42Error
 from p42.model.ports import Clock
@@ -37,6 +38,10 @@ class ProcessTalk:
         """Whether a program of an agent has run without a sandbox: it may have written anywhere."""
         return self._ground.places.loose
 
+    def open(self, engine: Engine, pinned: Callable[[], Sequence[str]]) -> None:
+        """Before `run`: the engine is told while a program runs without a sandbox."""
+        self._ground.pinning.open(engine, pinned)
+
     def answering(self, floor: Floor, say: Say, who: Persona, ends: float) -> Answering:
         """The answering of one message."""
         protocol = (who.facts.get("process") or {}).get("protocol", "lines")
@@ -57,7 +62,8 @@ class ProcessTalk:
         await self._ground.allowances.begin()
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._follow()), group.create_task(self._retire())]
+                beside = (self._follow(), self._retire(), self._ground.pinning.run())
+                tasks = [group.create_task(each) for each in beside]
                 try:
                     yield
                 finally:

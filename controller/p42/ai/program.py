@@ -17,6 +17,7 @@ from p42.ai.allowance import Allowance, Allowances
 from p42.ai.answering import Answering, Floor, Saying
 from p42.ai.mcpservers import McpServers, Server
 from p42.ai.persona import Persona
+from p42.ai.pinning import Pinning
 from p42.ai.window import messages, window
 from p42.model.completion import Answer, Cut, Reply, Text, ToolCall, Usage
 from p42.model.errors import Blocked, P42Error, TimedOut
@@ -40,6 +41,7 @@ class Ground:
     places: AgentPlaces
     allowances: Allowances
     servers: McpServers
+    pinning: Pinning = field(default_factory=Pinning)
     running: dict[str, AgentProcess] = field(default_factory=dict)  # by session
 
 

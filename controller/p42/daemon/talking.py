@@ -81,6 +81,7 @@ class Talking:
     def open(self, world: World) -> None:
         """Agents have tools and a forge from now on. `world` as verbs see it."""
         self.tools.open(world, Workbench(world))
+        self.programs.open(engine_of(world), world.approvals.pinned)
         self._forge.listener = Forge(
             world.home, world.files, approvals=world.approvals, registry=self._registry,
             book=house_of(world).book, declared=lambda ref: _declared(world, ref),

@@ -56,6 +56,7 @@ class AgentFiles:
 
 
 def sweep(agents: Path) -> None:
-    """Remove what runs left that a crash ended. At start. Blocking."""
-    for left in agents.glob(f"*/{PREFIX}*"):
-        shutil.rmtree(left, ignore_errors=True)
+    """Remove what runs left that have ended. At start, when none runs. Blocking."""
+    for pattern in (f"*/{PREFIX}*", "*/tmp"):
+        for left in agents.glob(pattern):
+            shutil.rmtree(left, ignore_errors=True)

@@ -109,8 +109,12 @@ class AgentPlaces:
             self._sandbox, self._sought = Sandbox.find(self._path), True
         sandbox = self._sandbox
         if sandbox is None:
-            self.loose = True
-            _log.warning("agent/%s runs without a sandbox: none works on this machine", agent)
+            if not self.loose:
+                self.loose = True
+                _log.warning(
+                    "agent/%s runs without a sandbox: none works on this machine; until it ends "
+                    "every change of a manifest waits for approval", agent,
+                )  # fmt: skip
             return list, False
         grants = self._grants(programs, own, cwd, walled=sandbox.form == "bwrap")
         return lambda argv: sandbox.wrap(argv, grants, cwd), True

@@ -16,6 +16,7 @@ from p42.kinds.command.plan import forged, work_of
 from p42.model.errors import Retry
 from p42.model.ports import Files, Run
 from p42.model.refs import Ref
+from p42.runtimes.sandbox import Sandbox
 from tests.kinds.command.conftest import Declare
 from tests.laws.reality import Reality
 
@@ -167,3 +168,20 @@ async def test_a_machine_without_room_says_nothing_about_the_command(
     assert data is not None
     outcome = await trial.Run(world, "hello", data, want.spec.tests)(work_of(want))
     assert outcome.ok
+
+
+async def test_what_declares_a_sandbox_is_tested_inside(
+    there: Reality, declare: Declare, tmp_path: Path
+) -> None:
+    if Sandbox.find(os.environ["PATH"]) is None:
+        pytest.skip("this machine has no sandbox: bubblewrap or Landlock")
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret")
+    tests = [{"expect": {"exitCode": 0, "stdout": "inside\n"}}]
+    script = f"cat {secret} 2>/dev/null; echo x > here && echo inside"
+    seen, _ = await there.make(HELLO, declare(source=script, tests=tests, sandbox={}))
+    assert seen.trial == "passed", seen.verdict
+    granted = {"read": [str(tmp_path)]}
+    seen, _ = await there.make(HELLO, declare(source=script, tests=tests, sandbox=granted))
+    assert seen.trial == "failed"
+    assert "s3cret" in seen.verdict

@@ -124,7 +124,9 @@ class Driver:
         data, real = forged(want), meant(want)
         if data is None or real is None:
             raise RuntimeError("tests of a command that has no bytes")
-        run = trial.Run(self._world, ref.name, data=data, tests=real.spec.tests)
+        machine = self._world.approvals.machine_made(ref) or want.spec.prompt is not None
+        grants = trial.granted(real.spec.sandbox, machine=machine)
+        run = trial.Run(self._world, ref.name, data=data, tests=real.spec.tests, grants=grants)
         self._sweep()
         self._world.works.start(ref, work, lambda: run(work))
 

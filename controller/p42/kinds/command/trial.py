@@ -6,7 +6,7 @@ import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,10 +14,11 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import SchemaError
 
 from p42.kinds.command.seen import MODE
-from p42.kinds.command.spec import Test
+from p42.kinds.command.spec import Sandbox, Test
 from p42.model import ports
 from p42.model.errors import Retry
 from p42.model.faults import fault
+from p42.model.grants import Grants
 from p42.model.plan import Outcome
 
 SECONDS = 30.0  # of one test; a command that needs longer is not one to wait for
@@ -38,6 +39,7 @@ class Run:
     name: str
     data: bytes
     tests: tuple[Test, ...]
+    grants: Grants | None = None  # what it may reach: it runs in a sandbox; None = as a person's
 
     async def __call__(self, work: str) -> Outcome:
         """Run the tests in order until one fails. Nothing is left behind, also when cancelled.
@@ -65,9 +67,14 @@ class Run:
 
     async def _one(self, script: Path, empty: Path, test: Test) -> str:
         """What is wrong with one run; "" = nothing."""
+        grants = self.grants
+        if grants is not None:
+            read, write = (script.parent, *grants.read), (empty, *grants.write)
+            grants = replace(grants, read=read, write=write)
         done = await self.world.processes.run(
-            [str(script), *test.args], stdin=test.stdin.encode(), cwd=empty, timeout=SECONDS
-        )
+            [str(script), *test.args], stdin=test.stdin.encode(), cwd=empty, timeout=SECONDS,
+            grants=grants,
+        )  # fmt: skip
         return f"not done after {SECONDS:.0f} s" if done.timed_out else unmet(test, done)
 
     @contextmanager
@@ -113,3 +120,12 @@ def _shown(test: Test) -> str:
 
 def _cut(text: str) -> str:
     return text if len(text) <= SHOWN else text[:SHOWN] + "..."
+
+
+def granted(sandbox: Sandbox | None, *, machine: bool) -> Grants | None:
+    """What a command's tests may reach: what it declares; nothing, if a machine wrote it."""
+    if sandbox is None:
+        return Grants() if machine else None
+    read, write = (tuple(Path(each).expanduser() for each in which)
+                   for which in (sandbox.read, sandbox.write))  # fmt: skip
+    return Grants(read, write, network=sandbox.network)
