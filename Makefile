@@ -1,11 +1,11 @@
 # p42, with a line for each verb. `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop test check fast format schemas docs docs-check bench bench-kill bench-ci bench-cycles bench-overflow bench-races trial-ci clean
+.PHONY: bench-crash help setup run stop test test-claude check fast format schemas docs docs-check bench bench-kill bench-ci bench-cycles bench-overflow bench-races trial-ci clean
 
 BIN := .venv/bin
 P42 := $(BIN)/p42
-WORKERS ?= 2
+WORKERS ?= 3
 HOME ?= $(shell python3 -c 'import pathlib; print(pathlib.Path.home())')
 export HOME
 
@@ -33,6 +33,13 @@ test: check ## Run the checks and every test
 
 fast: setup ## Run the tests that need no daemon
 	$(BIN)/pytest -n $(WORKERS) -x --ignore=tests/e2e --ignore=tests/house
+
+test-claude: setup ## Install the real claude CLI (npm, 250 MB) in .bench/ and test process agents with it
+	mkdir -p .bench/claude
+	npm install --prefix .bench/claude --no-audit --no-fund --loglevel=error @anthropic-ai/claude-code
+	node .bench/claude/node_modules/@anthropic-ai/claude-code/install.cjs # npm may not run it by itself
+	P42_TEST_CLAUDE=$(CURDIR)/.bench/claude/node_modules/.bin/claude \
+		$(BIN)/pytest -rs tests/process/test_cli.py
 
 check: setup ## Lint, formatting, types, import contracts, stale schemas and docs, lengths
 	$(BIN)/ruff check .
@@ -79,6 +86,9 @@ bench-cycles: setup ## Create and delete 10,000 project CIs; what p42 holds must
 
 trial-ci: setup ## Declare 1,000 project CIs, speak to 50 while the daemon is killed
 	P42_TEST_PROJECTS=1000 $(BIN)/pytest -s tests/e2e/robust/test_companions.py
+
+bench-crash: setup ## Kill the daemon before and after every effect of every kind
+	P42_TEST_EVERY=1 $(BIN)/pytest -s tests/e2e/robust/test_every_effect.py
 
 bench-overflow: setup ## Create 20,000 manifests while the daemon stands still; all must be seen
 	P42_TEST_FILES=20000 $(BIN)/pytest -s tests/e2e/robust/test_overflow.py

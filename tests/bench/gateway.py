@@ -1,6 +1,7 @@
 """`python -m tests.bench.gateway`: small requests over the TCP gateway of a real daemon.
 
-16 connections from a process of their own, each with DEPTH requests on their way: requests a second,
+16 connections from a process of their own, each with DEPTH requests on their way: requests a
+second,
 and how long one takes from its sending to its reply.
 """
 

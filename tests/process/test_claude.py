@@ -217,3 +217,15 @@ async def test_the_end_of_the_keeper_is_the_end_of_the_answer_and_not_of_the_ses
             with pytest.raises(Cut, match="was ended by signal 9"):
                 await anext(spoken)
         assert await there.text("history", session="a") == "hang; history"
+
+
+async def test_there_are_only_so_many_programs_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("p42.runtimes.agentprocess.MOST", 1)
+    async with room(tmp_path) as there:
+        async with aclosing(there.talks.say(Say("claude", "hang", session="a"))) as spoken:
+            await anext(spoken)
+            with pytest.raises(Retry, match="programs of agents run already"):
+                await there.say("say hi", session="b")
+        assert await there.text("say hi", session="b") == "hi"

@@ -64,18 +64,18 @@ class Allowances:
     ) -> AsyncIterator[Allowance]:
         """Until the block ends. `by` is billed, `model` "" is the account's first.
 
-        Without an account: Blocked if one is `needed`, else there is nothing to ask.
+        Without an account or an open door: Blocked if it is `needed`, else there is nobody to ask.
         """
+        port = self._port()
         try:
             name, spec = self._models.spec_of(account)
+            if port is None:
+                raise Blocked(NO_DOOR)
         except Blocked:
-            if needed or account is not None:
+            if needed:
                 raise
             yield Allowance("", model, {})
             return
-        port = self._port()
-        if port is None:
-            raise Blocked(NO_DOOR)
         model = model or next(iter(spec.get("models") or ()), "")
         only = () if not model or model in ALIASES else (model.removesuffix(WIDE),)
         run = f"{RUN}{by} {session}"
@@ -94,6 +94,7 @@ def environment(port: int, secret: str, *, model: str) -> dict[str, str]:
         "ANTHROPIC_API_KEY": secret, "ANTHROPIC_AUTH_TOKEN": secret,
         # The one variable that stops every connection to elsewhere; others leave some open.
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1",
+        "CLAUDE_CODE_MAX_RETRIES": "1",  # what may pass was tried three times behind the door
         "ENABLE_TOOL_SEARCH": "true",  # off by default where the host is not Anthropic's own
         **(dict.fromkeys(MODELS, model) if model else {}),
     }  # fmt: skip

@@ -154,7 +154,7 @@ class Program(Answering):
 
     @property
     def _command(self) -> str:
-        return str(self.process.get("command", ""))
+        return str(self.process.get("command", "")).rpartition("/")[2]
 
     async def _broken(self, process: AgentProcess) -> P42Error:
         """What to raise where it ended without an answer."""

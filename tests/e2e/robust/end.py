@@ -9,7 +9,7 @@ from typing import Any
 from tests.e2e.robust.box import Box
 
 LIVE = ("created", "generation", "since", "endpoint", "pid", "port", "path", "restarts")
-KEPT_OPEN = ("state.db", "logs", "run/keeper")  # compared by content, or not at all
+KEPT_OPEN = ("state.db", "sessions.db", "logs", "run/keeper")  # compared by content, or not at all
 
 
 def end_of(box: Box, objects: dict[str, Any] | None = None) -> dict[str, Any]:

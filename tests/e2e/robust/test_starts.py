@@ -12,7 +12,8 @@ from tests.e2e.robust.texts import command, save
 
 STARTS = 50
 CLEAN = 10.0  # s
-STAYS = {"commands", "logs", "manifests", "state.db", "state.sources", "agent", "memory", "spool"}
+STAYS = {"commands", "logs", "manifests", "state.db", "state.sources", "state.marks", "agent",
+         "memory", "spool", "sessions.db", "models", "history"}  # fmt: skip
 
 
 def daemon_pid(box: Box) -> int:
