@@ -83,7 +83,7 @@ async def manifest(world: World, request: One) -> Written:
 
 
 async def edit(world: World, request: Edit) -> Edited:
-    """Write a manifest of the home, if what comes of it holds. The loop notices it by itself."""
+    """Write a manifest of the home, if what comes of it holds."""
     target = _target(world, request.file)
     there = await asyncio.to_thread(world.files.look, target)
     if _digest(there.data if there else None) != request.was:
@@ -96,6 +96,8 @@ async def edit(world: World, request: Edit) -> Edited:
     for ref in refs:
         _must_be_free(world, ref, target)
     await asyncio.to_thread(world.files.place, target, data, mode=there.mode if there else PRIVATE)
+    # Looked at now, not when a watcher tells: who asks next sees what was written.
+    await engine_of(world).follow((str(_own(world)),))
     return {"refs": [str(ref) for ref in refs], "file": str(target)}
 
 

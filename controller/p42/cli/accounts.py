@@ -124,7 +124,7 @@ def use(name: Name, dry_run: DryRun = False) -> int:
     sheet = _declared(name)
     if not dry_run:
         _only_default(name)
-    changed = editing.write(sheet, sheet.set({DEFAULT: True}), dry_run=dry_run)
+    changed = editing.change(sheet, {DEFAULT: True}, dry_run=dry_run)
     return editing.settled(sheet.ref) if changed and not dry_run else Exit.OK
 
 
@@ -134,7 +134,7 @@ def _only_default(name: str) -> None:
         other = item["metadata"]["name"]
         if other != name and item["spec"].get("default") is True:
             sheet = editing.sheet(f"account/{other}")
-            editing.write(sheet, sheet.set({DEFAULT: None}))
+            editing.change(sheet, {DEFAULT: None})
 
 
 @app.command("remove")

@@ -9,7 +9,7 @@ from p42.cli import outputs, spawning, terminal
 from p42.cli.home import home
 from p42.cli.progress import Progress
 from p42.client import link
-from p42.model.errors import InvalidInput
+from p42.model.errors import BrokenOff, InvalidInput
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,11 @@ def followed(verb: str, payload: dict[str, Any], output: str) -> int:
     """Ask, follow the answer to its end, sum it up; its exit code."""
     spawning.ensure(home())
     with Progress(sys.stderr, of_delete=verb == "delete") as progress:
-        answer = _final(link.stream(home(), verb, payload), progress)
+        try:
+            answer = _final(link.stream(home(), verb, payload), progress)
+        except BrokenOff:  # one that is just being killed still takes connections: a new one starts
+            spawning.ensure(home())
+            answer = _final(link.stream(home(), verb, payload), progress)
     code = int(answer.pop("code", 0))
     for finding in answer.get("broken", ()):
         progress.finding(finding)

@@ -14,6 +14,8 @@ from p42.client import link
 from p42.manifest.fields import Refused, with_field
 from p42.model.errors import Exit, InvalidInput
 
+MEANWHILE = "was changed meanwhile"  # as the daemon says it
+TRIES = 5  # a status is written at most once in five seconds
 SETTLED = 10.0  # s; an account's key is checked over the network
 
 
@@ -46,12 +48,29 @@ class Sheet:
 def sheet(ref: str) -> Sheet:
     """Where `ref` (kind/name) stands, from the daemon; it is started where none runs."""
     spawning.ensure(home())
+    return look(ref)
+
+
+def look(ref: str) -> Sheet:
+    """The same, of a daemon that runs."""
     found = link.ask(home(), "manifest", {"ref": ref})
     return Sheet(ref, *(found[key] for key in ("declared", "ours", "file", "document", "text")))
 
 
+def change(sheet: Sheet, fields: dict[tuple[str, ...], Any], *, dry_run: bool = False) -> bool:
+    """Set fields where it stands; again if its status was written into the file meanwhile."""
+    for _ in range(TRIES):
+        try:
+            return write(sheet, sheet.set(fields), dry_run=dry_run)
+        except InvalidInput as error:
+            if MEANWHILE not in str(error):
+                raise
+            sheet = look(sheet.ref)
+    return write(sheet, sheet.set(fields), dry_run=dry_run)
+
+
 def write(sheet: Sheet, new: str | None, *, dry_run: bool = False) -> bool:
-    """Show the change as a diff and make it; whether anything changed.
+    """Make the change and show it as a diff; whether anything changed.
 
     InvalidInput with the file and the edit where the file is not p42's to write.
     """
@@ -61,11 +80,11 @@ def write(sheet: Sheet, new: str | None, *, dry_run: bool = False) -> bool:
     diff = difference(sheet.text, new or "", sheet.file)
     if not sheet.ours:
         raise InvalidInput(f"{sheet.ref} is declared in {sheet.file}: make this edit there\n{diff}")
-    sys.stdout.write(coloured(diff))
-    sys.stdout.flush()
     if not dry_run:
         was = hashlib.sha256(sheet.text.encode()).hexdigest() if sheet.text else ""
         link.ask(home(), "edit", {"file": sheet.file, "text": new, "was": was})
+    sys.stdout.write(coloured(diff))
+    sys.stdout.flush()
     return True
 
 

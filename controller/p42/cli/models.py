@@ -76,7 +76,7 @@ def choose(
     had = next(i["spec"].get("models", ()) for i in accounts.accounts()
                if i["metadata"]["name"] == named)  # fmt: skip
     models = [model, *(other for other in had if other != model)]
-    changed = editing.write(sheet, sheet.set({MODELS: models}), dry_run=dry_run)
+    changed = editing.change(sheet, {MODELS: models}, dry_run=dry_run)
     return editing.settled(sheet.ref) if changed and not dry_run else Exit.OK
 
 

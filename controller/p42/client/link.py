@@ -156,6 +156,6 @@ def _timed_out(timeout: float | None) -> P42Error:
 
 
 def _broken_off() -> P42Error:
-    from p42.model.errors import P42Error
+    from p42.model.errors import BrokenOff
 
-    return P42Error("the daemon closed the connection before it answered; see: p42 logs daemon")
+    return BrokenOff("the daemon closed the connection before it answered; see: p42 logs daemon")

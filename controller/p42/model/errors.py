@@ -70,6 +70,10 @@ class NoDaemon(P42Error):
     code = Exit.NO_DAEMON
 
 
+class BrokenOff(P42Error):
+    """The daemon went away before it answered."""
+
+
 class TimedOut(P42Error):
     """`--timeout` ran out."""
 
