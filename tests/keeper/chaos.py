@@ -126,7 +126,8 @@ class Chaos:
 
     def _holds(self, before: set[int]) -> bool:
         for port in self.ports.values():
-            assert ping(port).get("type") == "pong"
+            answer = ping(port) or {}
+            assert answer.get("type") == "pong", f"port {port} answers {answer}"
         self._check()
         left = {pid for pid in before - self._ours() if alive(pid)}
         assert not left, f"orphans: {[psutil.Process(pid).name() for pid in left]}"
