@@ -173,10 +173,12 @@ async def test_what_was_said_before_a_kill_is_a_cut_turn(tmp_path: Path, clock: 
 
 async def test_a_damaged_file_is_set_aside_and_talk_goes_on(tmp_path: Path, clock: Noon) -> None:
     (tmp_path / NAME).write_bytes(b"not a database at all" * 1000)
+    (tmp_path / f"{NAME}-wal").write_bytes(b"the last words")
     file, sessions = await again(tmp_path, clock)
     await sessions.begin("a", "muse")
     assert file.aside == tmp_path / f"{NAME}.corrupt-1"
     assert file.aside.read_bytes().startswith(b"not a")
+    assert (tmp_path / f"{NAME}.corrupt-1-wal").read_bytes() == b"the last words"
     file.close()
 
 

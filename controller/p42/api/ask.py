@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 from p42.api.asking import asks
 from p42.api.minds import Mind, agents_mind
 from p42.api.shapes import Items, Json
-from p42.model.completion import Answer, Call, ModelCard, Text
+from p42.model.completion import Answer, ModelCard, Text
 from p42.model.errors import InvalidInput
 from p42.model.money import USD, Price
 from p42.model.ports import World
@@ -86,16 +86,6 @@ async def ask(world: World, request: Ask) -> AsyncIterator[Any]:
                 yield {"text": piece.text}
             elif isinstance(piece, Answer):
                 yield Last(asked_of(piece, agent=_bare(request.agent) or None))
-
-
-async def whole(world: World, call: Call) -> Answer:
-    """The answer alone, for who has no use for its pieces."""
-    pieces: Any = world.models.ask(call)
-    async with aclosing(pieces) as stream:
-        async for piece in stream:
-            if isinstance(piece, Answer):
-                return piece
-    raise AssertionError("an answer ended without an Answer")
 
 
 async def check(world: World, request: Of) -> Checked:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from p42.api.house import engine_of
 from p42.api.words import did_you_mean
@@ -53,13 +51,6 @@ def agents_mind(world: World, name: str) -> Mind:
         account=facts["accountRef"], model=facts["model"] or "", system=facts["persona"] or "",
         temperature=facts["temperature"], max_tokens=facts["maxTokens"],
     )  # fmt: skip
-
-
-def projects_mind(world: World, spec: Mapping[str, Any]) -> Mind:
-    """That of a ProjectCI, from its spec as declared: its agent's, or its account's."""
-    agent = spec.get("agentRef")
-    mind = agents_mind(world, agent) if agent else Mind(account=spec.get("accountRef"))
-    return replace(mind, model=spec.get("model") or mind.model).told(spec.get("context") or "")
 
 
 def _no_agent(world: World, name: str) -> str:

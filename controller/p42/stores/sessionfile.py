@@ -8,6 +8,7 @@ What is told done is on disk (`synchronous=FULL`, WAL). A file that is damaged i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import os
 import sqlite3
@@ -21,6 +22,7 @@ from p42.model.faults import fault
 
 T = TypeVar("T")
 NAME = "sessions.db"
+MAGIC = b"SQLite format 3\0"
 APPLICATION_ID = 0x70343254  # "p42T"
 
 STEPS: tuple[tuple[str, ...], ...] = (
@@ -103,6 +105,7 @@ class SessionFile:
         except OSError as error:
             raise fault(error, str(self.path)) from error
         try:
+            _must_be_sqlite(self.path)
             self._connection = _connected(self.path, check=self._suspect)
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
@@ -124,6 +127,13 @@ class SessionFile:
         self._shut()
         self._suspect = True
         return Retry(f"{self.path} is damaged ({error}); it is looked at again")
+
+
+def _must_be_sqlite(path: Path) -> None:
+    """DatabaseError for another file. Before SQLite opens it, which would delete its -wal."""
+    with path.open("rb") as file:
+        if file.read(len(MAGIC)) not in (b"", MAGIC):
+            raise sqlite3.DatabaseError("file is not a database")
 
 
 def _connected(path: Path, *, check: bool = False) -> sqlite3.Connection:
@@ -160,6 +170,7 @@ def _set_aside(path: Path) -> Path:
         if not (each := path.with_name(f"{path.name}.corrupt-{n}")).exists()
     )  # fmt: skip
     path.rename(target)
-    for tail in ("-wal", "-shm"):
-        path.with_name(path.name + tail).unlink(missing_ok=True)
+    with contextlib.suppress(FileNotFoundError):  # what was said last may stand there alone
+        path.with_name(f"{path.name}-wal").rename(target.with_name(f"{target.name}-wal"))
+    path.with_name(f"{path.name}-shm").unlink(missing_ok=True)  # an index that is made again
     return target
