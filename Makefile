@@ -29,7 +29,7 @@ stop: setup ## Stop p42
 	@$(P42) stop
 
 test: check ## Run the checks and every test
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -rR
 
 fast: setup ## Run the tests that need no daemon
 	$(BIN)/pytest -n $(WORKERS) -x --ignore=tests/e2e --ignore=tests/house

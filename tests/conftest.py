@@ -15,6 +15,19 @@ settings.register_profile(
 )
 settings.load_profile("p42")
 
+# Rooms whose tests race the machine: real daemons, kills, deadlines, while three workers share two
+# cores. A failure there is played once more and told (`pytest -rR`); two in a row are a defect.
+# Rooms of pure code and virtual time are not in it: what fails once there is wrong.
+REAL = frozenset({"approval", "cli", "doors", "e2e", "forge", "keeper", "keys", "localmodel",
+                  "meter", "process", "runtimes", "talk", "tools", "web", "write"})  # fmt: skip
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    rooms = config.rootpath / "tests"
+    for item in items:
+        if item.path.relative_to(rooms).parts[0] in REAL:
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_home_but_a_temporary_one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:

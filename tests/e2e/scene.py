@@ -50,7 +50,8 @@ class Scene:
             "PATH": f"{BIN}:{self.home / '.port42/commands'}:{os.environ['PATH']}",
             "LANG": "C.UTF-8",
             "TMPDIR": str(root),
-            "P42_GATEWAY_PORT": "0",  # the machine's port 42 may be somebody else's
+            # The machine's ports 42 and 4280 may be somebody else's.
+            "P42_GATEWAY_PORT": "0", "P42_HTTP_PORT": "0",
             "COLUMNS": "120",
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_AUTHOR_NAME": "Ann", "GIT_AUTHOR_EMAIL": "ann@example.org",

@@ -82,7 +82,8 @@ class Chaos:
     def _serve(self, *arguments: str) -> subprocess.Popen[bytes]:
         env = {
             **os.environ, "P42_HOME": str(self.home), "P42_GATEWAY_PORT": "0",
-            "P42_PROJECTS_PORT_BASE": "0", "P42_KEEPER_GRACE": "20s", "P42_STATUS_WRITE": "none",
+            "P42_HTTP_PORT": "0", "P42_PROJECTS_PORT_BASE": "0", "P42_KEEPER_GRACE": "20s",
+            "P42_STATUS_WRITE": "none",
         }  # fmt: skip
         argv = [sys.executable, "-m", "p42", "serve", *arguments]
         return subprocess.Popen(argv, env=env, stderr=subprocess.DEVNULL)

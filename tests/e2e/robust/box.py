@@ -48,7 +48,8 @@ class Box:
         (root / "me").mkdir()
         self.env = {
             **{name: value for name, value in os.environ.items() if not name.startswith("P42_")},
-            "P42_HOME": str(self.home), "P42_GATEWAY_PORT": "0", "P42_PROJECTS_PORT_BASE": "0",
+            "P42_HOME": str(self.home),
+            "P42_GATEWAY_PORT": "0", "P42_HTTP_PORT": "0", "P42_PROJECTS_PORT_BASE": "0",
             "HOME": str(root / "me"),
             "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull,
         }  # fmt: skip

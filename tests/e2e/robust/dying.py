@@ -56,7 +56,8 @@ def points(root: Path) -> list[str]:
 def _live(root: Path, at: str, calls: bool) -> None:
     for name in [name for name in os.environ if name.startswith("P42_")]:
         del os.environ[name]
-    os.environ.update(P42_HOME=str(root / "h"), P42_GATEWAY_PORT="0", P42_PROJECTS_PORT_BASE="0")
+    ports = {f"P42_{name}": "0" for name in ("GATEWAY_PORT", "HTTP_PORT", "PROJECTS_PORT_BASE")}
+    os.environ.update(ports, P42_HOME=str(root / "h"))
     log = os.open(root / "serve.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.dup2(log, 1)
     os.dup2(log, 2)
