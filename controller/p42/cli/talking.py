@@ -14,6 +14,7 @@ from p42.cli import params, terminal
 from p42.cli.home import home
 from p42.client import link
 from p42.model.errors import P42Error, TimedOut
+from p42.model.refs import is_name
 
 NUMA = "numa"  # the companion one talks to without naming a project
 ANSWER = 5.0  # s for the daemon to say where the project listens
@@ -28,11 +29,17 @@ def chat(
     timeout: params.Timeout = "20s",
 ) -> int:
     """Talk to a project's companion, without a project to numa. Without a message: line by line."""
-    limit = params.duration(timeout)
-    with _connected(project.removeprefix("projectci/"), limit) as line:
-        for text in [" ".join(message)] if message else _typed(project):
+    project, words = _addressed(project, message or [])
+    with _connected(project, params.duration(timeout)) as line:
+        for text in [" ".join(words)] if words else _typed(project):
             print(terminal.lines(_asked(line, project, text)), flush=True)
     return 0
+
+
+def _addressed(project: str, words: list[str]) -> tuple[str, list[str]]:
+    """Whom it is for, and the message; what cannot be a name is the first of the message."""
+    name = project.removeprefix("projectci/")
+    return (name, words) if is_name(name) else (NUMA, [project, *words])
 
 
 def _typed(project: str) -> Iterator[str]:
