@@ -24,7 +24,8 @@ from unittest import mock
 
 from p42.manifest.finding import Malformed
 from p42.manifest.parse import parse
-from p42.manifest.write.scribe import Job, Scribe, Wanted
+from p42.manifest.write.draft import Job, Wanted
+from p42.manifest.write.scribe import Scribe
 from p42.manifest.write.verdict import Pace
 from p42.model.refs import Ref
 from p42.model.resource import Place, Resource, digest_of

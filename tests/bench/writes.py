@@ -156,7 +156,8 @@ def main() -> None:
     words.directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="spread-", dir=words.directory) as name:
         spread(Path(name))
-        measure(Path(name), words.files, runs=words.runs)
+        # The path of a manifest is absolute, as the reader gives it.
+        measure(Path(name).resolve(), words.files, runs=words.runs)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from p42.manifest.write.agenda import MANY, Agenda
-from p42.manifest.write.scribe import Wanted
+from p42.manifest.write.draft import Wanted
 from p42.manifest.write.verdict import Pace
 from tests.write import scene
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from p42.manifest.write import kernel
+from p42 import displace
+from p42.displace import Spot
 from p42.manifest.write.clash import Clashes
-from p42.manifest.write.scribe import Job, Scribe, Wanted
+from p42.manifest.write.draft import Job, Wanted
+from p42.manifest.write.scribe import Scribe
 from p42.manifest.write.verdict import Pace
 from tests.write import scene
 
@@ -36,24 +39,25 @@ class Clash:
         )  # fmt: skip
         what = scene.resource(file)
         self._job = Job(str(file), (Wanted(what, scene.status(what)),))
-        exchange_now, calls = kernel.exchange, [0]
+        exchange_now, calls = displace.exchange, [0]
 
-        def exchange(one: str, other: str) -> None:
-            calls[0] += "swap-" in one
-            if calls[0] == 1 and "swap-" in one:
-                save(file, file.read_text() + "# saved\n")
+        def exchange(one: Spot, other: Spot) -> None:
+            calls[0] += "swap-" in one.name
+            if calls[0] == 1 and "swap-" in one.name:
+                # Not read from the file: to open it is to wait for the end of our own lease.
+                save(file, scene.manifest() + "# saved\n")
             if calls[0] == 2:
                 meanwhile()
             exchange_now(one, other)
 
-        monkeypatch.setattr(kernel, "exchange", exchange)
+        monkeypatch.setattr(displace, "exchange", exchange)
         (draft,) = self.scribe.write([self._job], hurry=True)
         assert draft.again is not None  # it is tried again
         assert file.read_text() == scene.manifest() + "# saved\n"
 
     def end(self) -> list[str]:
         self.scribe.look()
-        self.scribe.close()
+        self.scribe.close(until=math.inf)
         return self.told
 
 

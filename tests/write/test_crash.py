@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from p42.manifest.write.scribe import Job, Scribe, Wanted
+from p42.manifest.write.draft import Job, Wanted
+from p42.manifest.write.scribe import Scribe
 from tests.write import scene
 
 # All that change something, and fcntl, between whose calls the lease is held.

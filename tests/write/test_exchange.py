@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from p42.manifest.write import exchange, kernel
+from p42 import displace
+from p42.displace import Placed, PutBack, Spot, put_back
 from p42.manifest.write.dotdir import DotDir
-from p42.manifest.write.exchange import Clash, Placed, PutBack, put_back, swap
+from p42.manifest.write.exchange import Clash, swap
 from p42.manifest.write.probe import Ability, probe
 from p42.manifest.write.stage import Staged, read_base, stage
 from p42.manifest.write.verdict import Gone, Refused, Wait
@@ -100,9 +101,9 @@ def test_a_save_at_the_very_moment_of_the_exchange_wins(
     dot: DotDir, file: Path, ability: Ability, saves: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the last look and the exchange, and again before each time of putting back."""
-    ready, exchange_now, left = staged(dot, file), kernel.exchange, iter(range(saves))
+    ready, exchange_now, left = staged(dot, file), displace.exchange, iter(range(saves))
 
-    def with_a_save_just_before(one: str, other: str) -> None:
+    def with_a_save_just_before(one: Spot, other: Spot) -> None:
         number = next(left, None)
         if number is not None:
             new = file.with_suffix(".tmp")
@@ -110,7 +111,7 @@ def test_a_save_at_the_very_moment_of_the_exchange_wins(
             new.replace(file)
         exchange_now(one, other)
 
-    monkeypatch.setattr(exchange.kernel, "exchange", with_a_save_just_before)
+    monkeypatch.setattr(displace, "exchange", with_a_save_just_before)
     with pytest.raises(Clash) as clash:
         swap(ready, ability)
     assert file.read_text() == f"save {saves - 1}\n"
@@ -122,10 +123,10 @@ def test_a_save_at_the_very_moment_of_the_exchange_wins(
 def test_an_opener_that_waits_for_the_lease_gets_the_file_it_asked_for(
     dot: DotDir, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ready, exchange_now = staged(dot, file), kernel.exchange
+    ready, exchange_now = staged(dot, file), displace.exchange
     opened: list[BaseException] = []
 
-    def with_an_opener_just_before(one: str, other: str) -> None:
+    def with_an_opener_just_before(one: Spot, other: Spot) -> None:
         if not opened:
             try:
                 os.close(os.open(file, os.O_WRONLY | os.O_NONBLOCK))
@@ -133,7 +134,7 @@ def test_an_opener_that_waits_for_the_lease_gets_the_file_it_asked_for(
                 opened.append(error)  # it is told to come again, and the lease is breaking
         exchange_now(one, other)
 
-    monkeypatch.setattr(exchange.kernel, "exchange", with_an_opener_just_before)
+    monkeypatch.setattr(displace, "exchange", with_an_opener_just_before)
     with pytest.raises(Clash):
         swap(ready, FULL)
     assert opened
@@ -146,7 +147,7 @@ def test_putting_back_into_an_editors_gap_brings_the_old_file(dot: DotDir, file:
     swap(ready, FULL)
     file.rename(file.with_suffix(".yaml~"))
     placed = Placed(ready.inode, ready.data)
-    assert not put_back(ready.aside, str(file), placed).clean
+    assert not put_back(Spot(ready.aside), Spot(str(file)), placed).clean
     assert file.read_text() == scene.manifest()
     assert not scene.left_in(file.parent)
 
@@ -154,15 +155,15 @@ def test_putting_back_into_an_editors_gap_brings_the_old_file(dot: DotDir, file:
 def test_what_cannot_be_read_is_put_back_all_the_same(
     dot: DotDir, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ready, exchange_now, elsewhere = staged(dot, file), kernel.exchange, file.with_name("other")
+    ready, exchange_now, elsewhere = staged(dot, file), displace.exchange, file.with_name("other")
 
-    def with_a_link_just_before(one: str, other: str) -> None:
+    def with_a_link_just_before(one: Spot, other: Spot) -> None:
         if not elsewhere.exists():
             file.rename(elsewhere)
             file.symlink_to(elsewhere)
         exchange_now(one, other)
 
-    monkeypatch.setattr(exchange.kernel, "exchange", with_a_link_just_before)
+    monkeypatch.setattr(displace, "exchange", with_a_link_just_before)
     with pytest.raises(Clash):
         swap(ready, FULL)
     assert file.readlink() == elsewhere

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from p42 import displace
+from p42.displace import Spot
 from p42.manifest.write import StatusWriter, kernel, scribe
 from tests.write import scene
 
@@ -130,10 +132,10 @@ def no_leases(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def no_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(one: str, other: str) -> None:
+    def refuse(one: Spot, other: Spot) -> None:
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
 
-    monkeypatch.setattr(kernel, "exchange", refuse)
+    monkeypatch.setattr(displace, "exchange", refuse)
 
 
 @pytest.mark.usefixtures("no_leases")
@@ -164,14 +166,14 @@ async def test_an_error_of_the_exchange_leaves_the_old_file_and_the_others_go_on
 ) -> None:
     other = file.with_name("other.yaml")
     other.write_text(scene.manifest("other"))
-    exchange_now = kernel.exchange
+    exchange_now = displace.exchange
 
-    def fail(one: str, target: str) -> None:
-        if target == str(file):
+    def fail(one: Spot, target: Spot) -> None:
+        if target.name == str(file):
             raise OSError(number, os.strerror(number))
         exchange_now(one, target)
 
-    monkeypatch.setattr(kernel, "exchange", fail)
+    monkeypatch.setattr(displace, "exchange", fail)
     writer = StatusWriter(home, pace=scene.AT_ONCE)
     for path in (file, other):
         what = scene.resource(path)

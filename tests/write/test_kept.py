@@ -120,7 +120,7 @@ def test_a_crash_is_made_good_at_the_next_start(
     file: Path, there: str | None, left: str, after: str | None, conflict: str | None
 ) -> None:
     leftover(file, "old", "new", left)
-    (file.parent / ".p42" / "new-1234").write_text("half a sta")
+    (file.parent / ".p42" / "new-0123456789").write_text("half a sta")
     file.unlink() if there is None else file.write_text(there)
     desk = Desk(file, keep=0.0)
     desk.kept.recover(desk.dot)
@@ -140,3 +140,12 @@ def test_names_of_displaced_files_survive_any_manifest_name(file: Path) -> None:
     desk.kept.recover(desk.dot)
     assert odd.read_text() == "saved"
     assert short(b"x") == short(b"x") != short(b"y")
+
+
+def test_what_a_stop_had_no_time_to_drop_is_dropped_by_the_next_start(desk: Desk) -> None:
+    staged = desk.write("ours\n")
+    desk.kept.close(until=0.0)
+    assert Path(staged.aside).exists()
+    KeptFiles(Pace(), lambda path, what: None).recover(desk.dot)
+    assert not Path(staged.aside).exists()
+    assert desk.file.read_text() == "ours\n"

@@ -53,6 +53,16 @@ async def test_the_newest_status_wins(home: Path, file: Path) -> None:
     assert "Blocked" not in file.read_text()
 
 
+async def test_a_stop_does_not_write_beyond_its_time(home: Path, file: Path) -> None:
+    what, before = scene.resource(file), file.read_text()
+    writer = StatusWriter(home, pace=scene.AT_ONCE)
+    writer.put(what, scene.status(what))
+    await writer.flush(within=0.0)
+    assert file.read_text() == before
+    await writer.flush()
+    assert "Reconciled" in file.read_text()
+
+
 async def test_all_documents_of_a_file_are_written_at_once(home: Path, file: Path) -> None:
     file.write_text("---\n".join(scene.manifest(name) for name in ("a", "b", "c")))
     found = scene.resources(file)

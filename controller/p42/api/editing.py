@@ -19,7 +19,7 @@ from p42.api.words import ref_of
 from p42.manifest.read import Reader
 from p42.model.errors import InvalidInput
 from p42.model.look import Broken, FileLook
-from p42.model.ports import World
+from p42.model.ports import Entry, World
 from p42.model.refs import Ref
 
 PRIVATE = 0o600
@@ -87,18 +87,29 @@ async def edit(world: World, request: Edit) -> Edited:
     target = _target(world, request.file)
     there = await asyncio.to_thread(world.files.look, target)
     if _digest(there.data if there else None) != request.was:
-        raise InvalidInput(f"{target} was changed meanwhile; look at it and try again")
+        raise _changed(target)
     if request.text is None:
-        await asyncio.to_thread(world.files.remove, target)
+        await _swap(world, target, there, None)
         return {"refs": [], "file": str(target)}
     data = request.text.encode()
     refs = await asyncio.to_thread(_checked, world, target, data)
     for ref in refs:
         _must_be_free(world, ref, target)
-    await asyncio.to_thread(world.files.place, target, data, mode=there.mode if there else PRIVATE)
+    await _swap(world, target, there, data)
     # Looked at now, not when a watcher tells: who asks next sees what was written.
     await engine_of(world).follow((str(_own(world)),))
     return {"refs": [str(ref) for ref in refs], "file": str(target)}
+
+
+async def _swap(world: World, target: Path, there: Entry | None, data: bytes | None) -> None:
+    """`data` in the place of what was looked at, and of nothing that was saved since."""
+    was, mode = (there.data, there.mode) if there else (None, PRIVATE)
+    if not await asyncio.to_thread(world.files.swap, target, data, was=was, mode=mode):
+        raise _changed(target)
+
+
+def _changed(target: Path) -> InvalidInput:
+    return InvalidInput(f"{target} was changed meanwhile; look at it and try again")
 
 
 def _own(world: World) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,12 +16,13 @@ from p42.manifest.read import Reader
 from p42.model.diagnostic import Diagnostic
 from p42.model.errors import InvalidInput
 from p42.model.look import Broken, FileLook
-from p42.model.ports import World
+from p42.model.ports import Entry, World
 from p42.model.refs import Ref
 from p42.model.resource import Place, Resource
 
 STDIN = "<stdin>"  # the file that diagnostics name
 PRIVATE = 0o600
+TRIES = 5  # a status may be written into the file at the very moment
 
 
 async def keep(world: World, text: str) -> tuple[Ref, ...]:
@@ -104,18 +105,28 @@ def _must_be_free(world: World, ref: Ref, target: Path) -> None:
 
 
 def _place(world: World, target: Path, data: bytes) -> None:
-    there = world.files.look(target)
-    if there is None or there.data != data:
-        world.files.place(target, data, mode=PRIVATE)
+    _change(world, target, lambda there: (data, PRIVATE))
 
 
 def _take_out(world: World, place: Place) -> None:
-    path = Path(place.file)
-    there = world.files.look(path)
-    if there is None:
-        return
-    text = there.data.decode()
-    if len(cut(text)) > 1:
-        world.files.place(path, without(text, place.document).encode(), mode=there.mode)
-    else:
-        world.files.remove(path)
+    def without_it(there: Entry | None) -> tuple[bytes | None, int]:
+        if there is None:
+            return None, PRIVATE
+        text = there.data.decode()
+        left = without(text, place.document).encode() if len(cut(text)) > 1 else None
+        return left, there.mode
+
+    _change(world, Path(place.file), without_it)
+
+
+def _change(
+    world: World, path: Path, change: Callable[[Entry | None], tuple[bytes | None, int]]
+) -> None:
+    """Make of what stands there what `change` says, with its mode; None takes the file away."""
+    for _ in range(TRIES):
+        there = world.files.look(path)
+        was = there.data if there else None
+        data, mode = change(there)
+        if data == was or world.files.swap(path, data, was=was, mode=mode):
+            return
+    raise InvalidInput(f"{path} is changed again and again; close what writes it, and try again")

@@ -61,6 +61,12 @@ class Files(Protocol):
         Not synced to disk: for what can be made again. Makes missing parents, 0700.
         """
 
+    def swap(self, path: Path, data: bytes | None, *, was: bytes | None, mode: int) -> bool:
+        """As `place`, but over nothing else than `was`; None: nothing is there, or is to be.
+
+        False: something else is there, and stays, however late it was saved.
+        """
+
     def chmod(self, path: Path, mode: int) -> None:
         """Set permission bits. Nothing there: no effect."""
 

@@ -19,6 +19,8 @@ import stat
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+from p42 import displace
+from p42.displace import Spot
 from p42.model.errors import Blocked
 from p42.model.faults import fault
 from p42.model.ports import Entry
@@ -77,6 +79,32 @@ class DiskFiles:
                     raise
             finally:
                 os.close(spare)
+
+    def swap(self, path: Path, data: bytes | None, *, was: bytes | None, mode: int) -> bool:
+        """As `place`, but over nothing else than `was`; None: nothing is there, or is to be.
+
+        False: something else is there, and stays, however late it was saved. What takes the place
+        of a file is on disk first: no file system guards an exchange against a power cut.
+        """
+        if data is None and self.look(path) is None:
+            return was is None
+        with _faults(path), dirs.opened(self._root, path.parent, make=True) as parent:
+            spare = dirs.child(parent, SPARE, make=True)
+            try:
+                self._sweep(path.parent, spare)
+                self._count += 1
+                # No `.part`: after a crash at the very moment it may hold what a person saved.
+                aside = Spot(f"{os.getpid()}-{self._count}.swap", spare)
+                if data is not None:
+                    _fill(spare, aside.name, data, mode=mode, sync=was is not None)
+                    done = displace.put(aside, Spot(path.name, parent), was=was)
+                else:
+                    done = was is not None and displace.take(
+                        Spot(path.name, parent), aside, was=was
+                    )
+            finally:
+                os.close(spare)
+        return done
 
     def chmod(self, path: Path, mode: int) -> None:
         """Set permission bits. Nothing there: no effect. Blocked when it is a link."""
@@ -200,8 +228,8 @@ def _read(number: int, size: int) -> bytes:
     return b"".join(parts)
 
 
-def _fill(directory: int, name: str, data: bytes, *, mode: int) -> None:
-    """A new file with these bytes, or none."""
+def _fill(directory: int, name: str, data: bytes, *, mode: int, sync: bool = False) -> None:
+    """A new file with these bytes, or none. `sync`: on disk."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     number = os.open(name, flags, 0o600, dir_fd=directory)
     try:
@@ -209,6 +237,8 @@ def _fill(directory: int, name: str, data: bytes, *, mode: int) -> None:
         while rest:  # a write may take less than it was given and still succeed
             rest = rest[os.write(number, rest) :]
         os.fchmod(number, mode)
+        if sync:
+            os.fsync(number)
     except OSError:
         os.unlink(name, dir_fd=directory)
         raise

@@ -11,15 +11,14 @@ Guarantees
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import errno
 import hashlib
 import os
+import secrets
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
-from typing import Any
 
+from p42 import displace
+from p42.displace import Spot
 from p42.model.errors import Blocked, Retry
 from p42.model.faults import fault
 from p42.model.ports import Processes
@@ -29,8 +28,6 @@ from p42.runtimes import dirs
 LARGEST = 1 << 20  # bytes; as of any file that a manifest names
 SPARE = ".p42"
 FORGED = "forged"
-_EXCHANGE, _NOREPLACE = 2, 1  # linux/fs.h, RENAME_EXCHANGE and RENAME_NOREPLACE
-_LACKS = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)  # of a file system that cannot
 GIT_SECONDS = 10.0
 # A work tree may come from anybody: its configuration runs nothing.
 _GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null",
@@ -65,15 +62,11 @@ class DiskPins:
             spare = dirs.child(number, SPARE, make=True)
             try:
                 _ignored_by_git(spare)
-                name, made = _name(ref), f"{os.getpid()}-{ref.name}.part"
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(made, dir_fd=spare)  # of a process of this number that was killed
+                # Killed at the very moment, it may hold what a person saved: nobody takes its name.
+                made = f"{secrets.token_hex(4)}-{ref.name}.swap"
                 _fill(spare, made, data, mode=0o600 if private else 0o644)
-                try:
-                    _put(spare, made, number, name, was)
-                finally:
-                    with contextlib.suppress(FileNotFoundError):
-                        os.unlink(made, dir_fd=spare)
+                if not displace.put(Spot(made, spare), Spot(_name(ref), number), was=was):
+                    raise _changed(ref)
                 os.fsync(number)
             finally:
                 os.close(spare)
@@ -106,48 +99,8 @@ def _name(ref: Ref) -> str:
     return f"{ref.name}.lock.yaml"
 
 
-def _put(spare: int, made: str, number: int, name: str, was: bytes | None) -> None:
-    """Rename into an empty place, or exchange with what is expected there."""
-    if was is None:
-        try:
-            _rename(spare, made, number, name, _NOREPLACE)
-        except FileExistsError:
-            raise _changed(name) from None
-        return
-    if _read(number, name) != was:
-        raise _changed(name)
-    _rename(spare, made, number, name, _EXCHANGE)
-    if _read(spare, made) != was:
-        _rename(spare, made, number, name, _EXCHANGE)
-        raise _changed(name)
-
-
-def _changed(name: str) -> Retry:
-    return Retry(f"{FORGED}/{name} was changed meanwhile; it is looked at again")
-
-
-def _rename(one: int, old: str, other: int, new: str, flag: int) -> None:
-    """renameat2(2); on a system without it a plain rename, after the look."""
-    call = getattr(_libc(), "renameat2", None)
-    if call is not None:
-        names = os.fsencode(old), os.fsencode(new)
-        if call(one, names[0], other, names[1], ctypes.c_uint(flag)) == 0:
-            return
-        number = ctypes.get_errno()
-        if number not in _LACKS:
-            raise OSError(number, os.strerror(number), new)
-    if flag == _NOREPLACE:
-        os.link(old, new, src_dir_fd=one, dst_dir_fd=other, follow_symlinks=False)
-        return
-    spare = f"{old}.was"
-    os.link(new, spare, src_dir_fd=other, dst_dir_fd=one, follow_symlinks=False)
-    os.rename(old, new, src_dir_fd=one, dst_dir_fd=other)
-    os.rename(spare, old, src_dir_fd=one, dst_dir_fd=one)
-
-
-@cache
-def _libc() -> Any:
-    return ctypes.CDLL(None, use_errno=True)
+def _changed(ref: Ref) -> Retry:
+    return Retry(f"{FORGED}/{_name(ref)} was changed meanwhile; it is looked at again")
 
 
 def _read(directory: int, name: str) -> bytes | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from p42.manifest.write.scribe import Draft, Job, Wanted
+from p42.manifest.write.draft import Draft, Job, Wanted
 from p42.manifest.write.verdict import Pace
 from p42.model.refs import Ref
 

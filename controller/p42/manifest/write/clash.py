@@ -15,7 +15,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from p42.manifest.write import kernel
+from p42 import displace
+from p42.displace import Spot
 from p42.manifest.write.dotdir import DotDir, discard, write_new
 from p42.manifest.write.splice import Page, Refused
 from p42.manifest.write.stage import read_base
@@ -100,11 +101,11 @@ def beside(path: str, aside: str) -> str:
     for number in range(1, _CONFLICTS):
         conflict = f"{path}.p42-conflict" + (f"-{number}" if number > 1 else "")
         try:
-            kernel.rename_new(aside, conflict)
+            displace.rename_new(Spot(aside), Spot(conflict))
         except FileExistsError:
             continue
         except OSError as error:
-            if error.errno not in kernel.UNKNOWN or os.path.lexists(conflict):
+            if error.errno not in displace.UNKNOWN or os.path.lexists(conflict):
                 continue
             os.rename(aside, conflict)
         return conflict

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping
 from typing import NamedTuple
 
-from p42.manifest.write.dotdir import DotDir
+from p42.manifest.write.dotdir import DotDir, directory_of
 from p42.manifest.write.homelock import HomeLock
 from p42.manifest.write.kept import KeptFiles
 from p42.manifest.write.obstacles import GitLook, editor_at, git_directory
@@ -55,7 +54,7 @@ class Directories:
         directory, _, name = path.rpartition("/")
         found = self._real.get(directory)
         if found is None:
-            found = self._real[directory] = os.path.realpath(directory)
+            found = self._real[directory] = os.path.realpath(directory or "/").rstrip("/")
         return f"{found}/{name}"
 
     def meet(self, directory: str) -> None:
@@ -97,7 +96,7 @@ class Directories:
 
         Right before the exchange both are looked for again.
         """
-        return editor_at(path, self._listed(os.path.dirname(path))) or self._look(here.git).first
+        return editor_at(path, self._listed(directory_of(path))) or self._look(here.git).first
 
     def git_now(self, here: Here) -> str:
         """What git is in the middle of, for a person; "" if nothing."""
@@ -132,14 +131,15 @@ class Directories:
         dot = DotDir(directory)
         return dot if self._lock.has(dot) else None
 
-    def note(self, directory: str, wanted: Mapping[Ref, bool]) -> None:
-        """Which refs of the directory have a status of ours from now on, and which have none."""
+    def note(self, directory: str, ref: Ref, *, there: bool) -> None:
+        """Whether that ref of the directory has a status of ours from now on."""
         living = self._living.setdefault(directory, set())
-        living |= {ref for ref, there in wanted.items() if there}
-        living -= {ref for ref, there in wanted.items() if not there}
-        if living:
+        if there:
+            living.add(ref)
             self._leaving.discard(directory)
-        else:
+            return
+        living.discard(ref)
+        if not living:
             del self._living[directory]
             self._leaving.add(directory)
 

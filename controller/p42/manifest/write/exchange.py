@@ -17,33 +17,16 @@ Measured: 0 edits lost of 6,800, where "temporary file and rename" lost every se
 
 from __future__ import annotations
 
-import contextlib
 import os
-from typing import NamedTuple
 
+from p42 import displace
+from p42.displace import Placed, PutBack, Spot
 from p42.manifest.write import kernel
 from p42.manifest.write.dotdir import discard
 from p42.manifest.write.obstacles import editor_at
 from p42.manifest.write.probe import Ability
 from p42.manifest.write.stage import Base, Staged, open_file, read_all, state_of
 from p42.manifest.write.verdict import SOON, Gone, Wait
-
-_PEEK = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
-_ROUNDS = 50  # of putting back, each lost to another save; nobody saves that often in a row
-
-
-class Placed(NamedTuple):
-    """A file that was put somewhere. Its bytes too: the number of a deleted inode is used again."""
-
-    inode: int
-    data: bytes
-
-
-class PutBack(NamedTuple):
-    """`clean`: what we had placed came out, and is at the aside. `saved`: all that went back."""
-
-    clean: bool
-    saved: tuple[bytes, ...]
 
 
 class Clash(Wait):
@@ -72,62 +55,6 @@ def swap(staged: Staged, ability: Ability) -> None:
     except BaseException:
         discard(staged.path)
         raise
-
-
-def put_back(aside: str, path: str, placed: Placed) -> PutBack:
-    """What is at `aside` was taken from `path` when `placed` was put there: undo that.
-
-    What we hold is newer than what we had placed; whatever then comes out and is not what we had
-    placed is newer still, because somebody put it there after us. So each goes back until what we
-    placed last comes out: that has been replaced by its owner, as if we had not been there.
-    """
-    saved: list[bytes] = []
-    for _ in range(_ROUNDS):
-        inode, descriptor = _peek(aside)  # it is read when it is back: every microsecond counts
-        gone = _put_back_once(aside, path)
-        held = _placed(inode, descriptor)
-        saved.append(held.data)
-        if gone:
-            return PutBack(False, tuple(saved))
-        out = _placed(*_peek(aside))
-        if out == placed:
-            return PutBack(True, tuple(saved))
-        if out != held:  # equal: there was neither a file to exchange with, nor a gap any more
-            placed = held
-    return PutBack(False, tuple(saved))
-
-
-def _put_back_once(aside: str, path: str) -> bool:
-    """Exchange the two. True: there was a gap at `path`, and nothing is at `aside` now."""
-    try:
-        kernel.exchange(aside, path)
-    except FileNotFoundError:
-        # Renamed away or deleted: an editor about to write it anew finds the old one.
-        with contextlib.suppress(FileExistsError):
-            kernel.rename_new(aside, path)
-            return True
-    return False
-
-
-def _peek(path: str) -> tuple[int, int]:
-    """The inode there, and a descriptor for reading it; -1 if that cannot be had."""
-    inode = os.lstat(path).st_ino
-    try:
-        return inode, os.open(path, _PEEK)
-    except OSError:
-        return inode, -1  # a link, a lease, no permission: it is put back all the same
-
-
-def _placed(inode: int, descriptor: int) -> Placed:
-    """Closes `descriptor`. Without bytes if there are none to be read."""
-    if descriptor < 0:
-        return Placed(inode, b"")
-    try:
-        return Placed(inode, read_all(descriptor, os.fstat(descriptor).st_size))
-    except OSError:
-        return Placed(inode, b"")
-    finally:
-        os.close(descriptor)
 
 
 def _swap_open(staged: Staged, descriptor: int, ability: Ability) -> None:
@@ -176,7 +103,7 @@ def _by_exchange(staged: Staged, descriptor: int, *, leased: bool) -> None:
     os.rename(staged.path, aside)
     try:
         _last_look(staged, descriptor, leased=leased)
-        kernel.exchange(aside, base.path)
+        displace.exchange(Spot(aside), Spot(base.path))
     except FileNotFoundError:
         discard(aside)
         raise Gone("it is not there") from None
@@ -185,7 +112,8 @@ def _by_exchange(staged: Staged, descriptor: int, *, leased: bool) -> None:
         raise
     if _came_out(staged, descriptor, leased=leased):
         return
-    raise Clash(put_back(aside, base.path, Placed(staged.inode, staged.data)))
+    placed = Placed(staged.inode, staged.data)
+    raise Clash(displace.put_back(Spot(aside), Spot(base.path), placed))
 
 
 def _came_out(staged: Staged, descriptor: int, *, leased: bool) -> bool:

@@ -29,9 +29,11 @@ def page_of(path: str, data: bytes) -> Page:
 
 def number_of(page: Page, resource: Resource) -> int:
     """The number of the document that declares it. Gone if there is none."""
-    numbers = range(len(page.documents))
-    for number in sorted(numbers, key=lambda n: n != resource.place.document):
-        if _declares(page.documents[number], resource):
+    first, documents = resource.place.document, page.documents
+    if first < len(documents) and _declares(documents[first], resource):
+        return first
+    for number, document in enumerate(documents):
+        if _declares(document, resource):
             return number
     raise Gone("the file no longer declares it")
 

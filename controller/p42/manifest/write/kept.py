@@ -10,14 +10,17 @@ After a crash the same is done with what lies in `.p42/`: the name of each file 
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from dataclasses import dataclass
 
+from p42 import displace
+from p42.displace import Placed, Spot
 from p42.manifest.write import kernel
 from p42.manifest.write.clash import Clashes, Tell, beside
 from p42.manifest.write.dotdir import DotDir, discard, parse_swap, short
-from p42.manifest.write.exchange import Clash, Placed, put_back
+from p42.manifest.write.exchange import Clash
 from p42.manifest.write.stage import Staged
 from p42.manifest.write.verdict import Pace
 
@@ -35,7 +38,7 @@ class Kept:
     until: float  # monotonic
     young_until: float
     leased: bool
-    next_look: float = 0.0  # not before; many writes in a row do not each look at all of them
+    next_look: float  # not before; many writes in a row do not each look at all of them
 
 
 class KeptFiles:
@@ -45,6 +48,7 @@ class KeptFiles:
         self._pace = pace
         self._tell = tell
         self._kept: dict[str, list[Kept]] = {}
+        self._soonest = math.inf  # the earliest `next_look` of all, or earlier
         self._clashes = Clashes(pace, tell)
 
     def clashed(self, staged: Staged, clash: Clash, *, leased: bool) -> None:
@@ -67,37 +71,47 @@ class KeptFiles:
         for kept in self._kept.get(base.path, ()):
             if kept.tip == old:  # nobody has written between that write of ours and this one
                 kept.tip = new
-        self._keep(base.path, staged.aside, new, _written(base.found), leased=leased)
+        pause = self._pace.seldom if leased else 0.0  # under the lease nobody had it open
+        self._keep(base.path, staged.aside, new, _written(base.found), leased=leased, pause=pause)
 
     def look(self) -> float | None:
         """Look at those whose time has come. Seconds until the next look; None if none is left."""
         now = time.monotonic()
-        chains, self._kept = self._kept, {}
-        after = self._pace.seldom
-        for chain in chains.values():
+        due = now + self._pace.often  # whose time comes in a moment is not come back for
+        if self._soonest <= due:
+            self._look_at(due, now)
+        if not (self._clashes.look() or self._kept):
+            return None
+        return min(max(self._soonest - now, self._pace.often), self._pace.seldom)
+
+    def _look_at(self, due: float, now: float) -> None:
+        """Those whose next look is `due`."""
+        for path, chain in list(self._kept.items()):
+            if all(kept.next_look > due for kept in chain):
+                continue
+            del self._kept[path]
             for kept in chain:
-                pause = self._pause(kept, now)
-                if now >= kept.next_look:
+                if kept.next_look <= due:
                     if not self._holds(kept, now):
                         continue
-                    kept.next_look = now + pause
-                self._kept.setdefault(kept.path, []).append(kept)
-                after = min(after, pause)
-        clashes = self._clashes.look()
-        return after if self._kept or clashes else None
+                    kept.next_look = now + self._pause(kept, now)
+                self._kept.setdefault(path, []).append(kept)
+        looks = (kept.next_look for chain in self._kept.values() for kept in chain)
+        self._soonest = min(looks, default=math.inf)
 
     def has(self, path: str) -> bool:
         """Whether one that stood at `path` is kept."""
         return path in self._kept
 
-    def close(self) -> None:
-        """Drop those that surely nobody has open. The next start sees to the others."""
+    def close(self, *, until: float = math.inf) -> None:
+        """Drop those that surely nobody has open, `until` then. The next start sees to the rest."""
         self._clashes.look(last=True)
         chains, self._kept = self._kept, {}
-        for chain in chains.values():
-            for kept in chain:
-                if self._holds(kept, 0.0) and kept.leased and not _is_open(kept.aside):
-                    discard(kept.aside)
+        for kept in (kept for chain in chains.values() for kept in chain):
+            if time.monotonic() >= until:
+                return
+            if self._holds(kept, 0.0) and kept.leased and not _is_open(kept.aside):
+                discard(kept.aside)
 
     def recover(self, dot: DotDir) -> None:
         """See to what a crash left in `dot`."""
@@ -115,12 +129,22 @@ class KeptFiles:
                 self._rescue(f"{dot.directory}/{swap.name}", aside, swap.new)
 
     def _keep(
-        self, path: str, aside: str, tip: str, seen: tuple[int, ...], *, leased: bool
+        self,
+        path: str,
+        aside: str,
+        tip: str,
+        seen: tuple[int, ...],
+        *,
+        leased: bool,
+        pause: float = 0.0,
     ) -> None:
+        """`pause`: seconds until the first look at it."""
         now = time.monotonic()
         until, young_until = now + self._pace.keep, now + self._pace.young
-        kept = Kept(path, aside, tip, seen, until, young_until, leased)
+        first = min(now + pause, until)
+        kept = Kept(path, aside, tip, seen, until, young_until, leased, first)
         self._kept.setdefault(path, []).append(kept)
+        self._soonest = min(self._soonest, first)
 
     def _pause(self, kept: Kept, now: float) -> float:
         """Seconds between two looks at it: the longer nobody has come, the fewer."""
@@ -165,7 +189,7 @@ class KeptFiles:
         """
         try:
             late = Placed(os.lstat(aside).st_ino, _read(aside) or b"")
-            kernel.exchange(aside, path)
+            displace.exchange(Spot(aside), Spot(path))
         except OSError:
             return False
         out, there = _read(aside), _read(path)
@@ -173,7 +197,7 @@ class KeptFiles:
             found = os.lstat(aside)
             self._keep(path, aside, short(there or b""), _written(found), leased=False)
             return True
-        put_back(aside, path, late)
+        displace.put_back(Spot(aside), Spot(path), late)
         return False
 
 

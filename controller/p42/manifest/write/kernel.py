@@ -1,4 +1,4 @@
-"""Kernel: leases, the exchange of two names and the sync of a file system, as system calls.
+"""Kernel: leases and the sync of a file system, as system calls.
 
 A lease (fcntl(2), F_SETLEASE) is granted when nobody else has the file open; who opens it after
 that is held up until we let go, and we are told. The signal it is told by is SIGURG, which is
@@ -12,18 +12,10 @@ import errno
 import fcntl
 import os
 import signal
-import sys
 from functools import cache
 from typing import Any, Literal
 
-_AT_FDCWD = -100
-_NOREPLACE = 1  # linux/fs.h, RENAME_NOREPLACE
-_EXCHANGE = 2  # RENAME_EXCHANGE
-_MAC_SWAP, _MAC_EXCL = 2, 4  # sys/stdio.h, RENAME_SWAP and RENAME_EXCL
-
 Lease = Literal["held", "refused", "unsupported"]
-# What a file system answers that does not know a call or a flag.
-UNKNOWN = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTTY})
 
 
 def lease(descriptor: int) -> Lease:
@@ -48,16 +40,6 @@ def release(descriptor: int) -> None:
     fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
 
 
-def exchange(one: str, other: str) -> None:
-    """Each name leads to what the other led to, in one step. OSError; UNKNOWN where it cannot."""
-    _rename(one, other, _EXCHANGE, _MAC_SWAP)
-
-
-def rename_new(source: str, target: str) -> None:
-    """Rename, and FileExistsError where something is at `target` already."""
-    _rename(source, target, _NOREPLACE, _MAC_EXCL)
-
-
 def sync_file_system(directory: str) -> None:
     """Everything written to the file system of `directory` is on disk. OSError."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
@@ -68,17 +50,6 @@ def sync_file_system(directory: str) -> None:
         _checked(call(descriptor))
     finally:
         os.close(descriptor)
-
-
-def _rename(source: str, target: str, flag: int, mac_flag: int) -> None:
-    libc = _libc()
-    one, other = os.fsencode(source), os.fsencode(target)
-    if sys.platform == "darwin":
-        _checked(libc.renamex_np(one, other, ctypes.c_uint(mac_flag)))
-    elif hasattr(libc, "renameat2"):
-        _checked(libc.renameat2(_AT_FDCWD, one, _AT_FDCWD, other, ctypes.c_uint(flag)))
-    else:
-        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
 
 
 def _checked(result: int) -> None:

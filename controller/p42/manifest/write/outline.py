@@ -10,6 +10,7 @@ collection does. A block scalar's end lies behind the blank lines after it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,52 +115,54 @@ def _documents(parser: Any) -> list[Outlined]:
             document.said.append(_opened(event))
             _pairs(parser, document)
         else:
-            _follow(parser, event, document.said)
+            _follow(parser.get_event, event, document.said)
         document.said.append((DocumentEndEvent, parser.get_event().explicit))
     return found
 
 
 def _pairs(parser: Any, document: Outlined) -> None:
     """The content of the root mapping, with its end."""
-    said = document.said
-    while type(event := parser.get_event()) is not MappingEndEvent:
+    said, get = document.said, parser.get_event
+    while type(event := get()) is not MappingEndEvent:
         key = event.value if type(event) is ScalarEvent else None
         mark = event.start_mark
         if not document.pairs:
             document.column = mark.column
         pair = Pair(key, mark.index, len(said))
         document.pairs.append(pair)
-        _follow(parser, event, said)
-        pair.value_end = _follow(parser, parser.get_event(), said)
+        _follow(get, event, said)
+        pair.value_end = _follow(get, get(), said)
         pair.last = len(said)
     said.append((MappingEndEvent,))
 
 
-def _follow(parser: Any, event: Any, said: list[Said]) -> int:
-    """Note the node that begins with `event`; returns where its last part with a true end ends."""
+def _follow(get: Callable[[], Any], event: Any, said: list[Said]) -> int:
+    """Note the node that begins with `event`; returns where its last part with a true end ends.
+
+    `get` gives the next event.
+    """
     flows: list[Any] = []  # the open collections: whether in flow style
-    end = 0
-    get = parser.get_event
+    last = event  # of those with a true end
+    note = said.append
     while True:
         kind = type(event)
         if kind is ScalarEvent:
-            style = event.style
-            said.append((kind, event.anchor, event.value, event.tag, event.implicit, style))
-            end = event.end_mark.index
+            note((kind, event.anchor, event.value, event.tag, event.implicit, event.style))
+            last = event
         elif kind is MappingStartEvent or kind is SequenceStartEvent:
-            said.append(_opened(event))
+            note(_opened(event))
             flows.append(event.flow_style)
             event = get()
             continue
         elif kind is AliasEvent:
-            said.append((kind, event.anchor))
-            end = event.end_mark.index
+            note((kind, event.anchor))
+            last = event
         else:
-            said.append((kind,))
+            note((kind,))
             if flows.pop():
-                end = event.end_mark.index
+                last = event
         if not flows:
-            return int(end)
+            return int(last.end_mark.index)
         event = get()
 
 

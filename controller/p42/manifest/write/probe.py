@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+from p42 import displace
+from p42.displace import Spot
 from p42.manifest.write import kernel
 from p42.manifest.write.dotdir import DotDir, discard, write_new
 
@@ -46,7 +48,7 @@ def _can_lease(path: str) -> bool:
 
 def _can_exchange(one: str, other: str) -> bool:
     try:
-        kernel.exchange(one, other)
+        displace.exchange(Spot(one), Spot(other))
     except OSError:
         return False
     with open(one, "rb") as found:

@@ -90,6 +90,8 @@ def _json_line(value: Any) -> str:
 
 
 def _ordered(value: Any, key: str = "") -> Any:
+    if isinstance(value, str):  # first, because most are
+        return value if value.isascii() and "\0" not in value else _NO_TEXT.sub("\ufffd", value)
     if isinstance(value, Mapping):
         if "" in value:
             raise ValueError("a key is empty")
@@ -101,8 +103,6 @@ def _ordered(value: Any, key: str = "") -> Any:
         if not math.isfinite(value):
             raise ValueError(f"{value} is not a number that JSON can hold")
         return int(value) if value.is_integer() and abs(value) < EXACT else value
-    if isinstance(value, str):
-        return _NO_TEXT.sub("\ufffd", value)
     if isinstance(value, int) and not SMALLEST <= value <= LARGEST:
         raise ValueError(f"{value} is out of the range of numbers")
     if value is None or isinstance(value, (bool, int)):

@@ -1,95 +1,44 @@
 """Scribe: writes the statuses of many files at once, each where it may go. Blocks; one thread.
 
-draft    for each file: read, splice, look for obstacles, stage the new bytes
+read     each file as it is
+splice   the statuses into its bytes, parsed before and after
+stage    the new bytes beside it, unless there is an obstacle
 sync     all staged bytes reach the disk at once: one by one, a disk takes 139 a second
 swap     for each file: compare and exchange; leases are held for microseconds
 settle   sidecars for what could not go inline, and what became of each status
+
+Every step is done for all files before the next is: a processor that goes from the parser to the
+kernel and back for each file has forgotten the one when it comes back to the other (a fifth more
+time).
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from p42.manifest.write import kernel, obstacles
 from p42.manifest.write.clash import Tell
 from p42.manifest.write.directories import Directories
-from p42.manifest.write.dotdir import discard
+from p42.manifest.write.dotdir import directory_of, discard
+from p42.manifest.write.draft import Draft, Job, Wanted
 from p42.manifest.write.exchange import Clash, swap
 from p42.manifest.write.identity import check_spec, number_of, page_of
 from p42.manifest.write.kept import KeptFiles
 from p42.manifest.write.settling import Settling
 from p42.manifest.write.sidecar import Sidecars
 from p42.manifest.write.splice import Page
-from p42.manifest.write.stage import Base, Staged, read_base, stage
+from p42.manifest.write.stage import read_base, stage
 from p42.manifest.write.verdict import Gone, Pace, Refused, Wait, Went, in_words
-from p42.model.refs import Ref
-from p42.model.resource import Annotation, Resource
+from p42.model.resource import Annotation
 
 _SINGLY = 4  # files that are synced one by one; from there on one sync of the disk is cheaper
 _MENDED = 30.0  # s until a full or read-only disk is tried again
 _OFTEN = 1.0  # s until a document that was not there as reconciled is looked for again
 _TRIES = 5  # then it is given up: its file was changed, and a new status will be on its way
 _PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR})
-
-
-@dataclass(eq=False, slots=True)
-class Wanted:
-    """A status on its way. `body` None = take ours out."""
-
-    resource: Resource
-    body: Mapping[str, Any] | None
-    tries: int = 0  # at which it was not there as reconciled
-
-
-class Job(NamedTuple):
-    """All that is wanted in one file."""
-
-    path: str
-    wanted: tuple[Wanted, ...]
-
-
-@dataclass(slots=True)
-class Draft:
-    """A job under way. `beside`: why a status must not go inline; `again`: seconds, None = done."""
-
-    job: Job
-    beside: dict[Ref, str] = field(default_factory=dict)
-    went: dict[Ref, Went] = field(default_factory=dict)
-    unfinished: set[Ref] = field(default_factory=set)
-    again: float | None = None
-    staged: Staged | None = None
-    wrote: bool = False
-
-    def wait(self, ref: Ref, why: str, after: float) -> None:
-        """That one is tried again."""
-        self.went[ref] = Went("waiting", why)
-        self.retry(ref, after)
-
-    def retry(self, ref: Ref, after: float) -> None:
-        """Come back to that one, wherever it goes meanwhile."""
-        self.unfinished.add(ref)
-        self.again = after if self.again is None else min(after, self.again)
-
-    def wait_all(self, why: str, after: float) -> None:
-        """None of those that are to go inline can now."""
-        for ref in self.inline():
-            self.wait(ref, why, after)
-
-    def refuse_all(self, why: str, *, retry: float | None = None) -> None:
-        """None of those that are to go inline may."""
-        for ref in self.inline():
-            self.beside[ref] = why
-            if retry is not None:
-                self.retry(ref, retry)
-
-    def inline(self) -> list[Ref]:
-        """Those that are still to go inline."""
-        refs = (wanted.resource.ref for wanted in self.job.wanted)
-        return [ref for ref in refs if ref not in self.beside and ref not in self.went]
 
 
 class Scribe:
@@ -108,10 +57,18 @@ class Scribe:
         """Write each job's file as far as it may be written now. `hurry`: no settling is asked."""
         self.directories.begin()
         self._sidecars.begin()
-        drafts = [self._draft(job, hurry=hurry) for job in jobs]
-        self._sync([draft for draft in drafts if draft.staged is not None])
+        drafts = [Draft(job) for job in jobs]
+        if self._mode == "inline":
+            for step in (self._read, self._splice, partial(self._stage, hurry=hurry)):
+                for draft in drafts:
+                    self._try(step, draft)
+            self._sync([draft for draft in drafts if draft.staged is not None])
+            for draft in drafts:
+                self._try(self._swap, draft)
+        else:
+            for draft in drafts:
+                draft.refuse_all("asked for by status.write")
         for draft in drafts:
-            self._swap(draft)
             self._settle(draft)
         return drafts
 
@@ -125,58 +82,63 @@ class Scribe:
         """Whether a displaced version of that file is still kept."""
         return self.kept.has(os.path.realpath(path))
 
-    def close(self) -> None:
-        """The end: drop what is only kept for caution, let go of the directories."""
-        self.kept.close()
+    def close(self, *, until: float) -> None:
+        """The end: drop what is only kept for caution, let go of the directories.
+
+        `until`: monotonic; what there is no time for is left to the next start.
+        """
+        self.kept.close(until=until)
         self.directories.tidy()
         self.directories.let_go()
 
-    def _draft(self, job: Job, *, hurry: bool) -> Draft:
-        draft = Draft(job)
-        if self._mode != "inline":
-            draft.refuse_all("asked for by status.write")
-            return draft
+    def _try(self, step: Callable[[Draft], None], draft: Draft) -> None:
+        """The step, and what its failure means for the statuses that were to go inline."""
         try:
-            self._prepare(draft, self._read(job.path), hurry=hurry)
+            step(draft)
         except Wait as error:
             draft.wait_all(str(error), error.after)
         except Refused as error:
             draft.refuse_all(str(error))
         except Gone as error:
-            for wanted in job.wanted:
+            for wanted in draft.job.wanted:
                 self._gone(draft, wanted, str(error))
         except OSError as error:
             self._failed(draft, error)
-        return draft
 
-    def _read(self, path: str) -> Base:
-        """The file that `path` leads to. What a crash left beside it is seen to first."""
-        path = self.directories.real(path)
-        while True:
-            self.directories.meet(os.path.dirname(path))
+    def _read(self, draft: Draft) -> None:
+        """The file that its path leads to. What a crash left beside it is seen to first."""
+        path = self.directories.real(draft.job.path)
+        while draft.base is None:
+            self.directories.meet(directory_of(path))
             try:
-                return read_base(path)
+                draft.base = read_base(path)
             except OSError as error:
                 real = os.path.realpath(path)
                 if error.errno != errno.ELOOP or real == path:
                     raise
                 path = real  # of a link, which is rare: so it is not asked for
 
-    def _prepare(self, draft: Draft, base: Base, *, hurry: bool) -> None:
-        path = base.path
-        before = page_of(path, base.data)
-        page = self._page(draft, before, path)
-        if page is before:
+    def _splice(self, draft: Draft) -> None:
+        if draft.base is None:
             return
-        here = self.directories.claim(os.path.dirname(path))
+        before = page_of(draft.base.path, draft.base.data)
+        page = self._page(draft, before, draft.base.path)
+        if page is not before:
+            draft.data = page.data
+
+    def _stage(self, draft: Draft, *, hurry: bool) -> None:
+        base = draft.base
+        if base is None or draft.data is None:
+            return
+        here = self.directories.claim(directory_of(base.path))
         if not (hurry and here.ability.full):
             need = self._pace.settle if here.ability.full else self._pace.quiet
-            if left := self._settling.left(path, base.found, need):
+            if left := self._settling.left(base.path, base.found, need):
                 raise Wait("it has just been saved", after=left)
-        obstacle = self.directories.obstacle(path, here)
+        obstacle = self.directories.obstacle(base.path, here)
         if obstacle or obstacles.has_conflict(base.data):
             raise Wait(obstacle or "it has conflict markers")
-        draft.staged = stage(here.dot, base, page.data)
+        draft.staged = stage(here.dot, base, draft.data)
 
     def _page(self, draft: Draft, page: Page, path: str) -> Page:
         """The page with every status that can go there."""
@@ -202,7 +164,7 @@ class Scribe:
             return
         if len(drafts) > _SINGLY:
             paths = {
-                draft.staged.base.found.st_dev: os.path.dirname(draft.staged.path)
+                draft.staged.base.found.st_dev: directory_of(draft.staged.path)
                 for draft in drafts
                 if draft.staged is not None
             }
@@ -226,34 +188,30 @@ class Scribe:
         staged = draft.staged
         if staged is None:
             return
-        here = self.directories.claim(os.path.dirname(staged.base.path))
+        here = self.directories.claim(directory_of(staged.base.path))
+        if obstacle := self.directories.git_now(here):  # staging and syncing took their time
+            discard(staged.path)
+            raise Wait(obstacle)
         try:
-            if obstacle := self.directories.git_now(here):  # staging and syncing took their time
-                discard(staged.path)
-                raise Wait(obstacle)
             swap(staged, here.ability)
-        except (Wait, Gone) as error:
-            # What is gone is looked for once more: that tells whether it is gone for good.
-            draft.wait_all(str(error), getattr(error, "after", _OFTEN))
-            if isinstance(error, Clash):
-                self.kept.clashed(staged, error, leased=here.ability.lease)
-        except Refused as error:
-            draft.refuse_all(str(error))
-        except OSError as error:
-            self._failed(draft, error)
+        except Gone as error:
+            # Looked for once more: that tells whether it is gone for good.
+            draft.wait_all(str(error), _OFTEN)
+        except Clash as error:
+            draft.wait_all(str(error), error.after)
+            self.kept.clashed(staged, error, leased=here.ability.lease)
         else:
             draft.wrote = True
             self.kept.add(staged, leased=here.ability.lease)
 
     def _settle(self, draft: Draft) -> None:
         """Sidecars, and the last word on each status."""
-        directory = os.path.dirname(draft.job.path)
+        directory = directory_of(self.directories.real(draft.job.path))
         for wanted in draft.job.wanted:
             ref = wanted.resource.ref
             if ref not in draft.went:
                 draft.went[ref] = self._last_word(draft, wanted, directory)
-        self.directories.note(directory, {w.resource.ref: w.body is not None
-                                          for w in draft.job.wanted})  # fmt: skip
+            self.directories.note(directory, ref, there=wanted.body is not None)
 
     def _last_word(self, draft: Draft, wanted: Wanted, directory: str) -> Went:
         ref = wanted.resource.ref

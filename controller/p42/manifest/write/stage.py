@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from p42.manifest.prescan import SIZE_LIMIT
@@ -14,13 +15,13 @@ from p42.manifest.write.verdict import SOON, Gone, Refused, Wait
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(NamedTuple):
     """A file as it was read. `path` is a real path: no symbolic link leads to it."""
 
     path: str
     data: bytes
     found: os.stat_result
+    attributes: tuple[tuple[str, bytes], ...] = ()  # extended ones; access lists are among them
 
 
 class Staged(NamedTuple):
@@ -40,12 +41,13 @@ def read_base(path: str) -> Base:
         before = os.fstat(descriptor)
         _allow(before)
         data = read_all(descriptor, before.st_size)
+        attributes = _attributes(descriptor)
         after = os.fstat(descriptor)
     finally:
         os.close(descriptor)
     if state_of(before) != state_of(after) or len(data) != after.st_size:
         raise Wait("it is being written", after=SOON)
-    return Base(path, data, after)
+    return Base(path, data, after, attributes)
 
 
 def stage(dot: DotDir, base: Base, data: bytes) -> Staged:
@@ -119,7 +121,7 @@ def _open_new(dot: DotDir, path: str, mode: int) -> int:
 
 
 def _dress(descriptor: int, base: Base) -> int:
-    """Owner, extended attributes (access lists are among them) and mode of the old file.
+    """Owner, extended attributes and mode of the old file.
 
     Returns the inode that now has them.
     """
@@ -130,23 +132,40 @@ def _dress(descriptor: int, base: Base) -> int:
             os.fchown(descriptor, found.st_uid, found.st_gid)
         except PermissionError:
             raise Refused("its owner could not be kept") from None
-    plain = not (hasattr(os, "listxattr") and _copy_attributes(descriptor, base.path))
-    if not (owned and plain and made.st_mode == found.st_mode):  # the first two may change it
+    for name, value in base.attributes:
+        with _of_attribute(name):
+            os.setxattr(descriptor, name, value)
+    # The first two may have changed it.
+    if not owned or base.attributes or made.st_mode != found.st_mode:
         os.fchmod(descriptor, stat.S_IMODE(found.st_mode))
     return made.st_ino
 
 
-def _copy_attributes(descriptor: int, path: str) -> bool:
-    """Whether there are any."""
+def _attributes(descriptor: int) -> tuple[tuple[str, bytes], ...]:
+    """All that can be read. Refused if one that must be kept cannot."""
+    if not hasattr(os, "listxattr"):
+        return ()
     try:
-        names = os.listxattr(path)
+        names = os.listxattr(descriptor)
     except OSError:
-        return False  # a file system without any
+        return ()  # a file system without any
+    if not names:
+        return ()  # the rule
+    found = []
     for name in names:
-        try:
-            os.setxattr(descriptor, name, os.getxattr(path, name))
-        except OSError:
-            # Those of the system's security are given to each file by the system itself.
-            if name.startswith(("user.", "system.posix_acl")):
-                raise Refused(f"its attribute {name} could not be kept") from None
-    return bool(names)
+        with _of_attribute(name):
+            found.append((name, os.getxattr(descriptor, name)))
+    return tuple(found)
+
+
+@contextlib.contextmanager
+def _of_attribute(name: str) -> Iterator[None]:
+    """Refused if it must be kept and the system will not.
+
+    Those of the system's security are given to each file by the system itself.
+    """
+    try:
+        yield
+    except OSError:
+        if name.startswith(("user.", "system.posix_acl")):
+            raise Refused(f"its attribute {name} could not be kept") from None

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +24,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from p42.manifest.write.agenda import Agenda
-from p42.manifest.write.scribe import Job, Scribe, Wanted
+from p42.manifest.write.draft import Job, Wanted
+from p42.manifest.write.scribe import Scribe
 from p42.manifest.write.verdict import Pace, Went
 from p42.model.ports import Journal
 from p42.model.refs import Ref
@@ -111,18 +114,22 @@ class StatusWriter:
             self._running = False
             self._scribe.directories.let_go()
 
-    async def flush(self) -> None:
+    async def flush(self, *, within: float = math.inf) -> None:
         """Try all that waits once, whatever its pace; what an editor or git holds up stays.
 
-        May be called after `run` has ended; then nothing temporary is left behind either.
+        May be called after `run` has ended; then nothing temporary is left behind either. What
+        there is no time for `within` so many seconds is left to the next start.
         """
+        until = time.monotonic() + within
         async with self._turn:
             jobs = self._agenda.all()
             for start in range(0, len(jobs), _BATCH):
+                if time.monotonic() >= until:
+                    break
                 await self._write(jobs[start : start + _BATCH], hurry=True)
             await self._look()
             if not self._running:
-                await self._work(self._scribe.close)
+                await self._work(partial(self._scribe.close, until=until))
                 self._tell_ripe()
 
     async def _until_something_is_due(self) -> None:
