@@ -33,9 +33,10 @@ The class says who can mend it and decides the exit code of `apply` and `wait`:
 | user | settled, but somebody has to do something | 2 |
 | failed | it was tried and does not work | 1 |
 
-Where several things are not ready, the worst decides: 1 over 4 over 2. *In the file* says whether
-the state is written into the manifest's `status:`; what passes by itself is not, the file then
-keeps the last settled status of the same spec.
+Where several things are not ready, the worst decides: 1 over 4 over 2. `RateLimited` and
+`ProviderDown` also end by themselves: `wait` waits for that, `apply` does not. *In the file* says
+whether the state is written into the manifest's `status:`; what passes by itself is not, the file
+then keeps the last settled status of the same spec.
 """
 
 CLI_HEAD = """\

@@ -135,6 +135,7 @@ async def scene(
     local: Any = None,
     opens: Callable[..., Any] = open_provider,
     random: Callable[[], float] = lambda: 0.5,
+    meters: Callable[..., Meter] = Meter,
     **declared: Mapping[str, Any],
 ) -> AsyncIterator[There]:
     """Accounts by name."""
@@ -149,7 +150,8 @@ async def scene(
         redactor = Redactor()
         keys = SystemKeys(env, home=home, redactor=redactor)
         tokens = await held.enter_async_context(Tokens(keys, redactor, clock=clock))
-        registry, meter = SqliteRegistry(database), Meter(MeterBook(database), clock=clock)
+        registry = SqliteRegistry(database)
+        meter = meters(MeterBook(database), clock=clock, clean=redactor.clean)
         ports = Ports(
             registry=registry, keys=tokens, changes=keys.follow, meter=meter, opens=opening,
             price=price_of, local=local or NoLocal(), random=random,
@@ -159,3 +161,4 @@ async def scene(
         for name, account in declared.items():
             await there.declare(name, account)
         yield there
+        await meter.flush()

@@ -1,10 +1,12 @@
 """`python -m tests.bench.ask`: what p42 adds to a call, beside the vendor's own SDK.
 
     first word     through daemon and control socket, and the SDK alone; A B A B
-    whole call     metered in this process, and the same provider unmetered; A B A B
+    whole call     metered; the same path with a meter that keeps nothing; the provider alone; and
+                   the one commit that is waited for, bare; A B C D A B C D
     a second       calls at once: the SDK alone, metered over the SDK, and metered over nothing
 
-The vendor is a stub in a process of its own that answers at once.
+The vendor is a stub in a process of its own that answers at once. A bill is on disk after its
+answer was told: how long after is shown, and not counted in what the next one takes.
 """
 
 from __future__ import annotations
@@ -12,18 +14,23 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import sqlite3
 import statistics
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from pathlib import Path
 from typing import Any
 
+from p42.ai.meter import Meter, Reservation, Settled
+from p42.ai.meterlimits import Limits
 from p42.client import link
 from p42.model.completion import Message, Piece, Prompt, Reply, Text, Usage
+from p42.stores.meterrows import Reserved
 from tests.ai.scene import KEY, scene
 from tests.bench.measure import Figure, paired
+from tests.bench.meter import bare
 from tests.bench.stub import stub
 from tests.doors.daemons import running
 
@@ -77,29 +84,57 @@ def _first_word(url: str, home: Path, runs: int) -> None:
 
 
 async def _whole_call(url: str, home: Path, runs: int) -> None:
-    async with scene(home, main={**SPEC, "baseUrl": url}) as there:
-        await there.ask()
-        provider = there.opened[-1]
+    spec = {**SPEC, "baseUrl": url}
+    async with (
+        scene(home / "metered", main=spec) as there,
+        scene(home / "not", meters=Forgetful, main=spec) as other,
+    ):
+        plain = _plain(other.opened, await other.ask())
+        with closing(bare(home / "bare.db")) as peer:
+            ours, not_, sdk, commit, later = await _in_turn(
+                there.ask, other.ask, plain, lambda: committed(peer), there.meter.flush, runs=runs
+            )
+    for name, samples in (
+        ("metered", ours), ("the same path, a meter that keeps nothing", not_),
+        ("the same provider alone", sdk), ("one bare commit", commit),
+        ("told until its bill is on disk", later),
+    ):  # fmt: skip
+        print(Figure(name, samples).line())
+    _added("the meter adds", ours, not_)
+    _added("p42 adds, meter and all", ours, sdk)
 
-        async def plain() -> None:
-            async with aclosing(provider.stream(PROMPT)) as pieces:
-                async for _ in pieces:
-                    pass
 
-        ours, peer = await _in_turn(there.ask, plain, runs=runs)
-    _compare(Figure("metered", ours), Figure("the same provider unmetered", peer))
+class Forgetful(Meter):
+    """It says yes to everything, and keeps nothing."""
+
+    async def reserve(self, **call: Any) -> Reservation:
+        row = Reserved(call["request"], 0, "", "", "", 0, 0, 0)
+        return Reservation(row, Limits())
+
+    def settle(self, reservation: Reservation, **_: Any) -> Settled:
+        return Settled(0, asyncio.get_running_loop().create_future())
+
+
+def _plain(opened: list[Any], _: object) -> Callable[[], Awaitable[None]]:
+    """The account's provider, asked by nobody but itself."""
+    provider = opened[-1]
+
+    async def plain() -> None:
+        async with aclosing(provider.stream(PROMPT)) as pieces:
+            async for _ in pieces:
+                pass
+
+    return plain
+
+
+async def committed(peer: sqlite3.Connection) -> None:
+    """A row of the size of a reservation, on disk."""
+    peer.execute("INSERT INTO calls (text) VALUES (?)", ("x" * 200,))
 
 
 async def _a_second(url: str, home: Path, runs: int) -> None:
     async with scene(home / "sdk", main={**SPEC, "baseUrl": url}) as there:
-        await there.ask()
-        provider = there.opened[-1]
-
-        async def plain() -> None:
-            async with aclosing(provider.stream(PROMPT)) as pieces:
-                async for _ in pieces:
-                    pass
-
+        plain = _plain(there.opened, await there.ask())
         print(f"  {'the SDK alone':<52} {await _rate(plain, runs * 5):>9,.0f} calls/s")
         print(f"  {'metered, over the SDK':<52} {await _rate(there.ask, runs * 5):>9,.0f} calls/s")
     async with scene(home / "none", opens=lambda *_, **__: _Nobody(), main=SPEC) as there:
@@ -125,16 +160,22 @@ class _Nobody:
         """Nothing is open."""
 
 
-async def _in_turn(
-    ours: Callable[[], Awaitable[Any]], peer: Callable[[], Awaitable[Any]], *, runs: int
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    samples: tuple[list[float], list[float]] = ([], [])
+async def _in_turn(*does: Callable[[], Awaitable[Any]], runs: int) -> list[tuple[float, ...]]:
+    """Seconds that each took, in turn. The last is done right after the first, outside its time."""
+    *timed, after = does
+    samples: list[list[float]] = [[] for _ in does]
     for _ in range(runs):
-        for index, do in enumerate((ours, peer)):
-            began = time.perf_counter()
-            await do()
-            samples[index].append(time.perf_counter() - began)
-    return tuple(samples[0]), tuple(samples[1])
+        for index, do in enumerate(timed):
+            samples[index].append(await _timed(do))
+            if index == 0:
+                samples[-1].append(await _timed(after))
+    return [tuple(each) for each in samples]
+
+
+async def _timed(do: Callable[[], Awaitable[Any]]) -> float:
+    began = time.perf_counter()
+    await do()
+    return time.perf_counter() - began
 
 
 async def _rate(do: Callable[[], Awaitable[Any]], calls: int) -> float:
@@ -155,8 +196,12 @@ async def _rate(do: Callable[[], Awaitable[Any]], calls: int) -> float:
 def _compare(ours: Figure, peer: Figure) -> None:
     print(ours.line())
     print(peer.line())
-    added = statistics.median(a - b for a, b in zip(ours.samples, peer.samples, strict=True))
-    print(f"  -> {added * 1e3:+.2f} ms (median of the pairs)")
+    _added("through p42", ours.samples, peer.samples)
+
+
+def _added(what: str, ours: tuple[float, ...], peer: tuple[float, ...]) -> None:
+    added = statistics.median(a - b for a, b in zip(ours, peer, strict=True))
+    print(f"  -> {what}: {added * 1e3:+.2f} ms (median of the pairs)")
 
 
 if __name__ == "__main__":

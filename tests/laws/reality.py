@@ -145,7 +145,7 @@ async def _accounts(
 ) -> AsyncIterator[Accounts]:
     """Real accounts. Their vendor is the one thing that is not."""
     redactor, here = Redactor(), cast(Any, _Installed())
-    meter = Meter(MeterBook(database), clock=clock)
+    meter = Meter(MeterBook(database), clock=clock, clean=redactor.clean)
     async with Tokens(keys, redactor, clock=clock) as tokens:
         ports = Ports(
             registry=registry, keys=tokens, changes=keys.follow, meter=meter, local=here,

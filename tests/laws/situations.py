@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from p42.kinds import discover
-from p42.kinds.command.plan import forged, work_of
+from p42.kinds.command.runs import forged, work_of
 from p42.kinds.command.seen import MODE
 from p42.kinds.command.seen import Seen as CommandSeen
 from p42.kinds.projectci.seen import ELSEWHERE

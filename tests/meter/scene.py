@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from p42.ai.meter import Meter, Reservation
+from p42.ai.meter import Meter, Reservation, Settled
 from p42.model.completion import Usage
 from p42.model.money import Price
 from p42.model.plan import Instant
 from p42.stores.database import Database
 from p42.stores.meterbook import MeterBook
+from p42.stores.redaction import Redactor
 
 JANUARY = 1_768_435_200.0  # 2026-01-15T00:00:00Z
 DAY = 86_400.0
@@ -66,7 +67,8 @@ class Scene:
     def __init__(self, database: Database, clock: Timepiece) -> None:
         self.database, self.clock = database, clock
         self.book = MeterBook(database)
-        self.meter = Meter(self.book, clock=clock)
+        self.redactor = Redactor()
+        self.meter = Meter(self.book, clock=clock, clean=self.redactor.clean)
 
     async def reserve(
         self, spec: dict[str, Any], tokens: int = 100, *, request: str = "",
@@ -81,8 +83,17 @@ class Scene:
         self, reservation: Reservation, used: int | Usage | None, *, outcome: str = "ok",
         price: Price | None = PRICE,
     ) -> int:  # fmt: skip
+        """What it cost, when that is on disk."""
+        told = await self.settled(reservation, used, outcome=outcome, price=price).written
+        return told.cost
+
+    def settled(
+        self, reservation: Reservation, used: int | Usage | None, *, outcome: str = "ok",
+        price: Price | None = PRICE,
+    ) -> Settled:  # fmt: skip
+        """The same, as an exchange does it: nobody waits for the disk."""
         usage = Usage(input=used) if isinstance(used, int) else used
-        return await self.meter.settle(
+        return self.meter.settle(
             reservation, usage=usage, price=price, outcome=outcome, vendor_id="req_1", latency=0.25
         )
 

@@ -22,9 +22,13 @@ from p42.model.completion import Usage
 from p42.model.errors import InvalidInput
 from p42.model.money import FREE
 from p42.model.ports import World
+from p42.runtimes.clock import SystemClock
 from p42.wire.port42 import Request
+from tests.ai.scene import scene as accounts_of
+from tests.ai.scene import spec as account_of
 from tests.cli.scripted import Scripted
 from tests.meter.scene import DAY, JANUARY, Timepiece, hard, opened
+from tests.providers.vendors import AnthropicServer
 
 SPEC: dict[str, Any] = {"provider": "anthropic"}
 FIGURES = ["calls", "inputTokens", "outputTokens", "cachedTokens", "costMicroUsd", "unpriced"]
@@ -90,17 +94,31 @@ def test_rows_add_up_to_the_total_however_they_are_grouped(
 
 
 async def test_the_verb_says_the_same_and_reads_its_request_strictly(spent: Path) -> None:
-    world = World(home=spent, clock=Timepiece(JANUARY + 10 * DAY))
-    asked = {"from": "2026-01-16", "to": "2026-01-16", "by": ["account"]}
-    request = read(VERBS["usage"], Request("usage", "1", asked, given=True))
-    report = await usage(world, request)
-    assert {row["account"]: row["costMicroUsd"] for row in report["rows"]} == {
-        "here": 0, "personal": 400, "work": 2_000,
-    }  # fmt: skip
-    with pytest.raises(InvalidInput):
-        read(VERBS["usage"], Request("usage", "1", {"since": "2026-01-16"}, given=True))
-    with pytest.raises(InvalidInput, match="by 'price': there is account, agent, model, day"):
-        await usage(world, Report(by=("price",)))
+    async with accounts_of(spent) as there:
+        clock = Timepiece(JANUARY + 10 * DAY)
+        world = World(home=spent, clock=clock, models=there.accounts)
+        asked = {"from": "2026-01-16", "to": "2026-01-16", "by": ["account"]}
+        request = read(VERBS["usage"], Request("usage", "1", asked, given=True))
+        report = await usage(world, request)
+        assert {row["account"]: row["costMicroUsd"] for row in report["rows"]} == {
+            "here": 0, "personal": 400, "work": 2_000,
+        }  # fmt: skip
+        with pytest.raises(InvalidInput):
+            read(VERBS["usage"], Request("usage", "1", {"since": "2026-01-16"}, given=True))
+        with pytest.raises(InvalidInput, match="by 'price': there is account, agent, model, day"):
+            await usage(world, Report(by=("price",)))
+
+
+async def test_what_was_answered_a_moment_ago_is_in_the_report(tmp_path: Path) -> None:
+    """The answer comes before its bill is on disk; whoever asks what it cost still finds it."""
+    async with (
+        AnthropicServer() as server,
+        accounts_of(tmp_path, main=account_of(server)) as there,
+    ):
+        world = World(home=tmp_path, clock=SystemClock(), models=there.accounts)
+        for calls in range(1, 6):
+            await there.ask()
+            assert (await usage(world, Report()))["total"]["calls"] == calls
 
 
 def test_csv_is_read_by_others(p42: Run) -> None:

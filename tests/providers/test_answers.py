@@ -154,7 +154,7 @@ async def test_servers_that_are_compatible_are_bounded_by_the_older_word() -> No
 
 
 async def test_what_was_cached_is_a_part_of_what_was_sent() -> None:
-    used = Usage(input=1000, output=3, cached=700, stored=200)
+    used = Usage(input=1000, output=3, cached=700, stored=200, hour=50)
     async with at(ANTHROPIC, Say(usage=used)) as (provider, _):
         assert (await reply(provider)).usage == used
     async with at(OPENAI, Say(usage=used)) as (provider, _):

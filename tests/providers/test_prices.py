@@ -21,7 +21,7 @@ def test_what_runs_here_is_free(provider: str) -> None:
 
 def test_the_list_knows_the_vendors_models() -> None:
     assert price_of(ANTHROPIC, "claude-haiku-4-5") == Price(
-        1_000_000, 5_000_000, 100_000, 1_250_000
+        1_000_000, 5_000_000, 100_000, 1_250_000, 2_000_000
     )
     assert price_of({"provider": "openai"}, "gpt-4o-mini") == Price(
         150_000, 600_000, 75_000, 150_000
@@ -62,10 +62,16 @@ def test_without_a_cached_price_what_was_cached_costs_as_sent() -> None:
     assert price.cost(Usage(input=100, cached=100)) == price.cost(Usage(input=100))
 
 
-def test_writing_to_anthropics_cache_costs_a_quarter_more() -> None:
-    price = price_of({**ANTHROPIC, "prices": {"m": {"input": 4, "output": 8}}}, "m")
+@pytest.mark.parametrize("provider", ["anthropic", "bedrock"])
+def test_writing_to_anthropics_cache_costs_a_quarter_more_and_for_an_hour_twice(
+    provider: str,
+) -> None:
+    account = {"provider": provider, "prices": {"m": {"input": 4, "output": 8}}}
+    price = price_of(account, "m")
     assert price is not None
     assert price.stored == 5_000_000
+    assert price.cost(Usage(input=100, stored=100)) == 500
+    assert price.cost(Usage(input=100, stored=100, hour=60)) == 40 * 5 + 60 * 8
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -0.01, 1e12, "2"])

@@ -29,7 +29,7 @@ HEADERS = {
     "Cookie": "a=b",
     "Host": "127.0.0.1:4280",
 }
-USED = Usage(input=40, output=9, cached=20, stored=10)
+USED = Usage(input=40, output=9, cached=20, stored=10, hour=6)
 
 
 async def relayed(provider: Any, *, stream: bool) -> tuple[Relayed, bytes]:
@@ -137,7 +137,7 @@ async def test_the_tap_of_an_answer_that_broke_off_has_what_came_at_most() -> No
     tap = UsageTap(content_type="text/event-stream", most=50)
     tap.feed(said)
     tap.end()
-    assert (tap.usage, tap.whole) == (Usage(40, 30, 20, 10), False)
+    assert (tap.usage, tap.whole) == (Usage(40, 30, 20, 10, 6), False)
 
 
 async def test_thinking_that_is_not_shown_counts_as_the_limit() -> None:

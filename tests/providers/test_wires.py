@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from p42.model.completion import Message, Prompt, ToolCall, Usage
-from p42.providers.anthropic_wire import MessageReader, request
+from p42.providers.anthropic_wire import MessageReader, count, request
 from p42.providers.bounds import most_input
 from p42.providers.faults import ErrorInside, Garbled
 from p42.providers.openai_wire import ChunkReader
@@ -130,3 +131,24 @@ def test_tools_and_shapes_count_too() -> None:
     plain, size = most_input(prompt()), len(json.dumps(schema))
     assert most_input(prompt(tools=(Tool("t", "d", schema),))) > plain + size
     assert most_input(prompt(shape=schema)) > plain + size
+
+
+@pytest.mark.parametrize(
+    ("parts", "hour"),
+    [
+        ({"ephemeral_5m_input_tokens": 4, "ephemeral_1h_input_tokens": 6}, 6),
+        ({"ephemeral_1h_input_tokens": 99}, 10),  # never more than was stored
+        ({}, 0), (None, 0), ("?", 0),
+    ],
+)  # fmt: skip
+def test_what_is_cached_for_an_hour_is_told_apart(parts: Any, hour: int) -> None:
+    used = {"input_tokens": 5, "cache_creation_input_tokens": 10, "cache_creation": parts}
+    first = count({**used, "output_tokens": 1})
+    assert (first.stored, first.hour) == (10, hour)
+    assert count({"output_tokens": 9}, first) == replace(first, output=9)
+
+
+@pytest.mark.parametrize("bad", [-1, 1.5, "6", True])
+def test_what_is_no_count_of_cached_tokens_is_garbled(bad: Any) -> None:
+    with pytest.raises(Garbled, match="ephemeral_1h"):
+        count({"cache_creation": {"ephemeral_1h_input_tokens": bad}})

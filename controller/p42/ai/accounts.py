@@ -8,7 +8,6 @@ This is the Models port. Kinds and doors see nothing else of the AI room, and no
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
@@ -103,16 +102,15 @@ class Accounts:
         prompt = replace(call.prompt, model=account.model(call.prompt.model, self._model))
         if account.is_local:
             prompt = local(prompt, seconds=call.timeout)
-        request = call.request or f"req-{secrets.token_hex(12)}"
         exchange: Exchange[Piece] = Exchange(
             self._room, self._line(account), account, Asked(prompt),
-            agent=call.agent, request=request, seconds=call.timeout,
+            agent=call.agent, request=call.request, seconds=call.timeout,
         )  # fmt: skip
         async with aclosing(exchange.run()) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Done):
                     reply = cast(Reply, piece.last)
-                    yield Answer(reply, account.ref.name, request, piece.cost)
+                    yield Answer(reply, account.ref.name, exchange.request, piece.cost)
                 else:
                     yield cast(Text | ToolCall, piece)
 
@@ -128,16 +126,15 @@ class Accounts:
     async def relay(self, relay: Relay) -> AsyncIterator[Opening | bytes | Billed]:
         """What the vendor answers, as it comes; the last piece is what it cost. See the port."""
         account = self._directory.find(relay.account)
-        request = relay.request or f"req-{secrets.token_hex(12)}"
         exchange: Exchange[Opening | bytes | Closing] = Exchange(
             self._room, self._line(account), account, Passed(relay, host=str(account.ref)),
-            agent=relay.agent, request=request, seconds=relay.timeout,
+            agent=relay.agent, request=relay.request, seconds=relay.timeout,
         )  # fmt: skip
         async with aclosing(exchange.run()) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Done):
                     last = cast(Closing, piece.last)
-                    yield Billed(account.ref.name, request, piece.cost, last.usage)
+                    yield Billed(account.ref.name, exchange.request, piece.cost, last.usage)
                 else:
                     yield cast(Opening | bytes, piece)
 
@@ -184,13 +181,19 @@ class Accounts:
         """Accounts whose health may have changed, until closed."""
         return self._bell.follow()
 
+    async def settled(self) -> None:
+        """Until the journal has every call that has ended by now, or the disk refused one."""
+        await self._ports.meter.flush()
+
     def _line(self, account: Account) -> Line:
         line = self._lines.get(account.ref)
         if line is None:
             ref = account.ref
-            line = Line(str(ref), now=_now, changed=lambda: self._bell.ring(ref))
+            line = Line(str(ref), changed=lambda: self._bell.ring(ref))
             self._lines[ref] = line
-        most = (account.spec.get("rateLimit") or {}).get("concurrent")
+        rate = account.spec.get("rateLimit") or {}
+        line.limit(rate)
+        most = rate.get("concurrent")
         if account.is_local:
             most = most or LOCAL_SLOTS
             self._ports.local.want(most)

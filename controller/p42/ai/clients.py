@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from p42.ai.directory import Account
@@ -35,6 +35,19 @@ class _Client:
     retired: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A client in use by one call."""
+
+    client: _Client
+    held: ExitStack
+
+    @property
+    def provider(self) -> Provider:
+        """What it is a client of."""
+        return self.client.provider
+
+
 class Clients:
     """All of them; `close` at the end."""
 
@@ -46,16 +59,26 @@ class Clients:
     @asynccontextmanager
     async def use(self, account: Account) -> AsyncIterator[Provider]:
         """The account's client, for one call. Raises what opening raises: Blocked, or Retry."""
-        async with AsyncExitStack() as held:
+        taken = await self.take(account)
+        try:
+            yield taken.provider
+        finally:
+            await self.give_back(taken)
+
+    async def take(self, account: Account) -> Taken:
+        """The same without a block; `give_back` has to follow."""
+        with ExitStack() as held:
             if account.is_local:
                 held.enter_context(self._local.hold())
             client = await self._current(account)
             client.users += 1  # no await since it was found open
-            try:
-                yield client.provider
-            finally:
-                client.users -= 1
-                await self._close_if_done(client)
+            return Taken(client, held.pop_all())
+
+    async def give_back(self, taken: Taken) -> None:
+        """The call has ended."""
+        with taken.held:
+            taken.client.users -= 1
+            await self._close_if_done(taken.client)
 
     async def key(self, account: Account) -> Secret | None:
         """The key as it stands now; None = the account has none."""

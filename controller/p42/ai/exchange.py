@@ -14,12 +14,14 @@ Guarantees
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, aclosing
+import secrets
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from p42.ai.clients import Clients
+from p42.ai.deadline import Deadline
 from p42.ai.directory import Account
 from p42.ai.line import Line
 from p42.ai.meter import Meter, Reservation
@@ -92,9 +94,24 @@ class _Tally:
     asked: bool = False  # it went out to the vendor
     said: bool = False
 
+    def ended(self, ending: Ending) -> None:
+        """The answer is whole."""
+        self.outcome, self.usage, self.vendor_id = "ok", ending.usage, ending.vendor_id
+
+    def failed(self, error: P42Error, so_far: Usage | None) -> None:
+        """It broke off, or nothing came of it."""
+        match error:
+            case Cut():
+                self.outcome, self.usage = "cut", error.usage
+            case TimedOut():
+                self.outcome, self.usage = "cut", so_far
+            case _:
+                self.outcome = "cut" if self.said else "failed"
+
 
 class Exchange(Generic[Piece]):
-    """One call. `request` names it in the journal; the tries after the first are `request#2` ..."""
+    """One call. `request` names it in the journal, "" = one is drawn; the tries after the first are
+    `request#2` ..."""
 
     def __init__(
         self,
@@ -108,121 +125,130 @@ class Exchange(Generic[Piece]):
         seconds: float,
     ) -> None:
         self._room, self._line, self._account, self._question = room, line, account, question
-        self._agent, self._request, self._seconds = agent, request, seconds
+        self._agent, self._seconds, self._drawn = agent, seconds, not request
+        self.request = request or f"req-{secrets.token_hex(12)}"
         self._now = asyncio.get_running_loop().time
-        self._deadline = self._now() + seconds
+        self._deadline = Deadline(self._now() + seconds, self._late)
         self._cost = 0
 
     async def run(self) -> AsyncGenerator[Piece | Done[Piece]]:
         """Pieces as they come, `Done` last. Raises Retry, Blocked, TimedOut or Cut."""
         sent, renewed = 0, False
         wait: float | None
-        while True:
-            said = False
-            try:
-                async with aclosing(self._try(sent + 1)) as pieces:
-                    async for piece in pieces:
-                        said = True
-                        yield piece
-                return
-            except Blocked as error:
-                told = self._account.named(error)
-                if error.reason != "KeyRejected" or said:
-                    raise told from None
-                if renewed or not await self._until(self._room.clients.another_key(self._account)):
-                    self._room.refused(self._account, told)
-                    raise told from None
-                renewed, sent, wait = True, sent + 1, 0.0
-            except (Retry, Cut) as error:
-                sent += not isinstance(error, Held)
-                wait = None if said else pause(error, sent, self._room.random)
-                if wait is None:
-                    raise
-                if self._now() + wait >= self._deadline:
-                    raise self._no_time(error, wait) from error
-            await asyncio.sleep(wait)
+        try:
+            while True:
+                said = False
+                try:
+                    async with aclosing(self._try(sent + 1)) as pieces:
+                        async for piece in pieces:
+                            said = True
+                            yield piece
+                    return
+                except Blocked as error:
+                    if error.reason != "KeyRejected" or said:
+                        raise self._account.named(error) from None
+                    if renewed or not await self._another_key():
+                        raise self._rejected(error) from None
+                    renewed, sent, wait = True, sent + 1, 0.0
+                except (Retry, Cut) as error:
+                    sent += not isinstance(error, Held)
+                    wait = None if said else pause(error, sent, self._room.random)
+                    if wait is None:
+                        raise
+                    if self._now() + wait >= self._deadline.at:
+                        raise self._no_time(error, wait) from error
+                await asyncio.sleep(wait)
+        finally:
+            self._deadline.close()
 
     async def _try(self, number: int) -> AsyncGenerator[Piece | Done[Piece]]:
-        line, account = self._line, self._account
-        async with AsyncExitStack() as held:
-            if not line.queue.take_now():
-                await self._until(line.queue.take(self._agent))
-            held.callback(line.queue.give_back)
-            provider = await self._until(held.enter_async_context(self._room.clients.use(account)))
-            line.enter()
-            began, tally = self._now(), _Tally()
+        line, until = self._line, self._deadline.within
+        await until(line.turn(self._agent))
+        try:
+            client = await until(self._room.clients.take(self._account))
             try:
-                async with aclosing(self._metered(provider, number, tally)) as pieces:
-                    async for piece in pieces:
-                        yield piece
-            except BaseException as error:
-                if tally.asked:
-                    line.ended(error, said=tally.said, waited=self._now() - began)
-                else:
-                    line.breaker.left_off()
-                raise
+                line.enter()
+                began, tally = self._now(), _Tally()
+                try:
+                    async with aclosing(self._metered(client.provider, number, tally)) as pieces:
+                        async for piece in pieces:
+                            yield piece
+                except BaseException as error:
+                    if tally.asked:
+                        line.ended(error, said=tally.said, waited=self._now() - began)
+                    else:
+                        line.breaker.left_off()
+                    raise
+            finally:
+                await self._room.clients.give_back(client)
+        finally:
+            line.queue.give_back()
 
     async def _metered(
         self, provider: Provider, number: int, tally: _Tally
     ) -> AsyncGenerator[Piece | Done[Piece]]:
-        question = self._question
+        question, until = self._question, self._deadline.within
         tokens_in, tokens_out = question.most(provider)
-        pricing = self._room.pricing.of(self._account, question.model, tokens_in=tokens_in)
-        price = await pricing
+        price = await self._room.pricing.of(self._account, question.model, tokens_in=tokens_in)
         reservation = await self._reserve(number, tokens_in, tokens_out, price)
         began, tally.asked = self._now(), True
         last: Piece | None = None
+        stream: Any = question.stream(provider)  # an iterator that can be closed
         try:
-            async with aclosing(self._told(provider, tally)) as pieces:
-                async for piece in pieces:
-                    ending = question.ending(piece)
-                    if ending is None:
-                        yield piece
-                        continue
-                    last, tally.outcome = piece, "ok"
-                    tally.usage, tally.vendor_id = ending.usage, ending.vendor_id
+            async with aclosing(stream) as pieces:
+                with suppress(StopAsyncIteration):
+                    while True:
+                        piece = await until(anext(pieces))
+                        if not tally.said:
+                            self._said(tally)
+                        ending = question.ending(piece)
+                        if ending is None:
+                            yield piece
+                            continue
+                        last = piece
+                        tally.ended(ending)
+        except P42Error as error:
+            tally.failed(error, question.so_far())
+            raise
         finally:
-            if tally.outcome == "cancelled":
-                tally.usage = question.so_far()
-            self._cost += await self._room.meter.settle(
-                reservation, usage=tally.usage, price=price, outcome=tally.outcome,
-                vendor_id=tally.vendor_id, latency=self._now() - began,
-            )  # fmt: skip
+            self._settle(reservation, price, tally, latency=self._now() - began)
         if last is None:
             raise Cut(f"{self._account.ref}: the answer ended without its end", passes=False)
         yield Done(last, self._cost)
 
-    async def _told(self, provider: Provider, tally: _Tally) -> AsyncGenerator[Piece]:
-        """The provider's pieces, each within the deadline; how it failed goes into the tally."""
-        stream: Any = self._question.stream(provider)  # an iterator that can be closed
-        async with aclosing(stream) as pieces:
-            try:
-                while True:
-                    try:
-                        piece = await self._until(anext(pieces))
-                    except StopAsyncIteration:
-                        return
-                    if not tally.said:
-                        tally.said = True
-                        self._line.answered()
-                        self._room.proved(self._account)
-                    yield piece
-            except Cut as cut:
-                tally.outcome, tally.usage = "cut", cut.usage
-                raise
-            except TimedOut:
-                tally.outcome, tally.usage = "cut", self._question.so_far()
-                raise
-            except P42Error:
-                tally.outcome = "cut" if tally.said else "failed"
-                raise
+    def _said(self, tally: _Tally) -> None:
+        """The vendor's first word: it is up, and takes the key."""
+        tally.said = True
+        self._line.answered()
+        self._room.proved(self._account)
+
+    def _settle(
+        self, reservation: Reservation, price: Price | None, tally: _Tally, *, latency: float
+    ) -> None:
+        """Not waited for: what the caller is told stands in memory, and a crash finds the
+        reservation. A disk that refuses the bill is told of the account."""
+        if tally.outcome == "cancelled":
+            tally.usage = self._question.so_far()
+        settled = self._room.meter.settle(
+            reservation, usage=tally.usage, price=price, outcome=tally.outcome,
+            vendor_id=tally.vendor_id, latency=latency,
+        )  # fmt: skip
+        self._cost += settled.cost
+
+    async def _another_key(self) -> bool:
+        return await self._deadline.within(self._room.clients.another_key(self._account))
+
+    def _rejected(self, error: Blocked) -> Blocked:
+        told = self._account.named(error)
+        self._room.refused(self._account, told)
+        return told
 
     async def _reserve(
         self, number: int, tokens_in: int, tokens_out: int, price: Price | None
     ) -> Reservation:
         try:
             return await self._room.meter.reserve(
-                request=self._request, attempt=number,
+                request=self.request, attempt=number, drawn=self._drawn,
                 account=self._account.ref.name, spec=self._account.spec, agent=self._agent,
                 model=self._question.model, tokens_in=tokens_in, tokens_out=tokens_out,
                 price=price,
@@ -231,24 +257,17 @@ class Exchange(Generic[Piece]):
             if error.reason != "RateLimited":
                 raise
             # A limit of ours is waited for: nothing was asked yet.
+            self._line.use_up(error.after or 0.0)
             raise Held(str(error), after=error.after, reason=error.reason) from None
 
-    async def _until(self, done: Awaitable[T]) -> T:
-        """Wait for it, to the deadline at most. TimedOut is ours alone, never one from below."""
-        limit = asyncio.timeout_at(self._deadline)
-        try:
-            async with limit:
-                return await done
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            raise TimedOut(
-                f"{self._account.ref} did not answer within {self._seconds:g} s; give it "
-                "longer (--timeout), or see `p42 describe " + str(self._account.ref).lower() + "`"
-            ) from None
+    def _late(self) -> TimedOut:
+        return TimedOut(
+            f"{self._account.ref} did not answer within {self._seconds:g} s; give it "
+            "longer (--timeout), or see `p42 describe " + str(self._account.ref).lower() + "`"
+        )
 
     def _no_time(self, error: P42Error, wait: float) -> P42Error:
-        left = max(0.0, self._deadline - self._now())
+        left = max(0.0, self._deadline.at - self._now())
         text = f"{error} (to be tried again in {wait:.0f} s, and {left:.0f} s are left)"
         reason = error.reason if isinstance(error, Retry) else "ProviderDown"
         return Retry(text, after=wait, reason=reason)

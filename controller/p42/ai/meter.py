@@ -3,7 +3,8 @@
 Guarantees
 - Under a hard budget, what is billed and what is set aside together never exceed it: a call that
   could is refused before it goes out. Decided in one step, in memory; no await in between.
-- A reservation is on disk before `reserve` returns, a bill before `settle` does.
+- A reservation is on disk before `reserve` returns: no call leaves before. A bill counts at once
+  and is written behind the caller's back, before anything that is reserved later (metertally).
 - A request is billed once. Settled again, it costs what it cost; reserved again, it is refused.
 - A call whose fate is unknown (p42 was killed) counts once, at its worst case.
 - Free models are never refused for money; a paid one without a known price is, under a hard budget.
@@ -16,13 +17,13 @@ bill counts as it is; the overspending is then the vendor's and stops the next c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from p42.ai.bell import Bell
-from p42.ai.meterbill import bill_of, never_made, worst_of
+from p42.ai.meterbill import bill_of, never_made, vendor_of, worst_of
 from p42.ai.meterlimits import Limits, Spending
 from p42.ai.meterrefusals import Repeated, never_fits, no_money, not_yet, unpriced
 from p42.ai.meterwindow import Steady, Window
@@ -63,64 +64,83 @@ class Reservation:
         return self.row.worst
 
 
-class Meter:
-    """Use from the event loop alone. `account` is a name, `spec` its Account spec in camelCase."""
+class Settled(NamedTuple):
+    """`cost` in micro-USD. `written` tells it once more when it is on disk; Retry and Blocked for
+    what the disk refuses. Nobody has to wait for it."""
 
-    def __init__(self, book: MeterBook, *, clock: Clock) -> None:
+    cost: int
+    written: asyncio.Future[Told]
+
+
+class Meter:
+    """Use from the event loop alone. `account` is a name, `spec` its Account spec in camelCase.
+
+    `clean` takes secrets out of what a vendor said.
+    """
+
+    def __init__(self, book: MeterBook, *, clock: Clock, clean: Callable[[str], str]) -> None:
+        self._clean = clean
         self._book, self._clock, self._steady = book, clock, Steady(clock)
+        self._limits: dict[str, tuple[Mapping[str, Any], Limits]] = {}  # by account: read from what
         self._windows: dict[str, Window] = {}
         self._slots: dict[str, int] = {}  # by request: where the rate limit counted it
         self._refused: dict[str, tuple[str, int]] = {}  # by account: month, worst case
         self._levels: dict[str, str] = {}
         self._month = month_of(self._now())
         self._bell = Bell()
+        book.watch(lambda account: self._bell.ring(Ref("Account", account)))
 
     async def reserve(
         self, *, request: str, account: str, spec: Mapping[str, Any], agent: str, model: str,
         tokens_in: int, tokens_out: int, price: Price | None, attempt: int = 1,
+        drawn: bool = False,
     ) -> Reservation:  # fmt: skip
         """Set aside what the call can cost at most; returns when that is on disk.
 
-        A try after the first (`attempt` 2 and on) stands in the journal as `REQUEST#2`; the request
+        `drawn`: `request` is random and new, so that nothing older under it is looked for. A try
+        after the first (`attempt` 2 and on) stands in the journal as `REQUEST#2`; the request
         counts as billed when any of its tries was.
         Blocked (BudgetExceeded; Blocked for a price that is not known; Repeated), Retry
         (RateLimited, with `after`), InvalidInput for what is no amount, Retry and Blocked for the
         disk. Then nothing is set aside, nor when it is cancelled.
         """
-        limits = Limits.read(account, spec)
+        limits = self._read(account, spec)
         worst = worst_of(model, price, tokens_in, tokens_out)
         row = Reserved(
             _named(request, attempt), self._now(), clean(account), clean(agent)[:LONGEST],
             clean(model)[:LONGEST], tokens_in, tokens_out, worst,
         )  # fmt: skip
+        if self._book.is_billed(row.request):
+            await self._book.flush()  # whether it may be asked again is known when it is on disk
         self._turn()
         if self._book.is_under_way(row.request):
             raise Blocked(f"request {row.request} is under way already; wait for its answer")
         self._afford(row, limits)
         self._admit(row, limits)
-        return await self._opened(Reservation(row, limits))
+        return await self._opened(Reservation(row, limits), drawn=drawn)
 
-    async def settle(
+    def settle(
         self, reservation: Reservation, *, usage: Usage | None, price: Price | None, outcome: str,
         vendor_id: str, latency: float,
-    ) -> int:  # fmt: skip
-        """Bill what was used and give back the rest; what it cost, when that is on disk.
+    ) -> Settled:  # fmt: skip
+        """Bill what was used and give back the rest.
 
         `outcome` is ok, cut, failed or cancelled; `latency` in seconds. `usage` None: nothing was
         used (failed), or nobody knows (any other), then the worst case counts; so does usage that
-        cannot be. Once called it is written, also when the caller is cancelled. Retry and Blocked
-        for the disk: it is tried again by itself, the worst case stays set aside meanwhile.
+        cannot be. What the disk refuses is logged, told of the account (`Spending.owed`) and tried
+        again by itself; the worst case stays set aside meanwhile.
         """
-        bill = bill_of(reservation.row, usage, price, outcome, vendor_id, latency)
+        vendor = vendor_of(vendor_id, self._clean)
+        bill = bill_of(reservation.row, usage, price, outcome, vendor, latency)
         used = bill.input + bill.output
         self._correct(reservation, used - reservation.row.input - reservation.row.output)
-        told = await self._book.close(bill)
+        written = self._book.close(bill)
         self._look(reservation.account, reservation.limits)
-        return told.cost
+        return Settled(bill.cost or 0, written)
 
     def spent(self, account: str, spec: Mapping[str, Any]) -> Spending:
         """How the account stands this month. InvalidInput for a budget that is no amount."""
-        return self._spending(account, Limits.read(account, spec))
+        return self._spending(account, self._read(account, spec))
 
     async def crossed(self) -> AsyncIterator[Ref]:
         """Accounts that passed a warning mark or the budget, or came back; all that were used, at
@@ -141,8 +161,16 @@ class Meter:
             timer.cancel()
 
     async def flush(self) -> None:
-        """Until everything is written, or the disk refused it once more."""
+        """Until every bill so far is written, or the disk refused it once more."""
         await self._book.flush()
+
+    def _read(self, account: str, spec: Mapping[str, Any]) -> Limits:
+        """The limits, read once from each spec: a new one comes in the place of the old one."""
+        of, limits = self._limits.get(account, (None, None))
+        if limits is None or of is not spec:
+            limits = Limits.read(account, spec)
+            self._limits[account] = spec, limits
+        return limits
 
     def _now(self) -> int:
         return int(self._clock.now() * 1000)
@@ -190,12 +218,12 @@ class Meter:
         if slot is not None and window is not None and window.per == reservation.limits.per:
             window.correct(slot, tokens, requests)
 
-    async def _opened(self, reservation: Reservation) -> Reservation:
+    async def _opened(self, reservation: Reservation, *, drawn: bool) -> Reservation:
         row = reservation.row
         try:
-            told = await self._book.open(row)
+            told = await self._book.open(row, drawn=drawn)
         except asyncio.CancelledError:  # it may be written all the same; nobody will settle it
-            self._book.close(never_made(row)).add_done_callback(_heard)
+            self._book.close(never_made(row))
             self._uncount(reservation)
             raise
         except P42Error:
@@ -214,7 +242,7 @@ class Meter:
         refused = self._refused.get(account, ("", 0))
         return Spending(
             month, self._book.spent(account, month), self._book.held(account),
-            refused[1] if refused[0] == month else 0, limits,
+            refused[1] if refused[0] == month else 0, limits, self._book.owed(account),
         )  # fmt: skip
 
     def _look(self, account: str, limits: Limits) -> None:
@@ -250,9 +278,3 @@ def _until_next_month(now: int) -> float:
     following = (at.replace(day=1) + timedelta(days=32)).replace(day=1)
     midnight = following.replace(hour=0, minute=0, second=0, microsecond=0)
     return (midnight - at).total_seconds() + 0.001
-
-
-def _heard(answer: asyncio.Future[Told]) -> None:
-    """Nobody waits for it; what went wrong is tried again, or found at the next start."""
-    if not answer.cancelled():
-        answer.exception()

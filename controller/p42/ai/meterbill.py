@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 from p42.ai.meterlimits import MOST_TOKENS, is_count, is_price
 from p42.model.completion import Usage
 from p42.model.errors import InvalidInput
@@ -9,6 +12,9 @@ from p42.model.money import Price
 from p42.stores.meterrows import Bill, Reserved
 
 LONGEST_CALL = 1e6  # s; a latency above it is a clock that broke
+# A vendor's id of a call: `req_011C...`, `chatcmpl-...`, a UUID. What is another shape is none, and
+# may be anything: a server that repeats our headers, a page of a proxy.
+_VENDOR_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 
 
 def worst_of(model: str, price: Price | None, tokens_in: int, tokens_out: int) -> int | None:
@@ -43,8 +49,13 @@ def bill_of(
     )  # fmt: skip
 
 
+def vendor_of(told: str, clean: Callable[[str], str]) -> str:
+    """The vendor's id as the journal may have it; "" for what is none, or has a secret in it."""
+    return told if _VENDOR_ID.fullmatch(told) and clean(told) == told else ""
+
+
 def _is_usage(usage: Usage) -> bool:
-    counts = usage.input, usage.output, usage.cached, usage.stored
+    counts = usage.input, usage.output, usage.cached, usage.stored, usage.hour
     return all(is_count(count, most=MOST_TOKENS) for count in counts)
 
 

@@ -83,6 +83,7 @@ def is_price(price: Price) -> bool:
     return (
         is_count(price.input, most=MOST) and is_count(price.output, most=MOST)
         and is_count(price.cached, most=MOST) and is_count(price.stored, most=MOST)
+        and (price.hour is None or is_count(price.hour, most=MOST))
     )  # fmt: skip
 
 
@@ -91,7 +92,8 @@ class Spending:
     """Money of one account in one month (UTC), in micro-USD.
 
     `settled` is billed, `held` set aside for calls under way; `refused` is the worst case of the
-    last paid call if there was no money left for that, else 0.
+    last paid call if there was no money left for that, else 0. `owed`: why a bill cannot be
+    written; None = they all are, or soon will be.
     """
 
     period: str  # "2026-01"
@@ -99,6 +101,7 @@ class Spending:
     held: int
     refused: int
     limits: Limits
+    owed: BaseException | None = None
 
     @property
     def month(self) -> int:

@@ -13,7 +13,7 @@ from p42.api.words import ALL, must_exist, ref_of
 from p42.engine.view import Row, View
 from p42.model.errors import Exit, InvalidInput
 from p42.model.ports import World
-from p42.model.reasons import Mend
+from p42.model.reasons import PASSING, Mend
 from p42.model.refs import Ref
 from p42.model.verb import Last
 
@@ -77,7 +77,8 @@ async def wait(world: World, request: Wait) -> AsyncIterator[Json | Last[Items]]
 
 
 def _is_stuck(row: Row) -> bool:
-    return row.mend in (Mend.USER, Mend.FAILED) and is_current(row)
+    passes = row.status.reason in PASSING
+    return row.mend in (Mend.USER, Mend.FAILED) and is_current(row) and not passes
 
 
 def _code(row: Row | None) -> int:

@@ -36,7 +36,8 @@ class Report:
 
 
 async def usage(world: World, request: Report) -> Usage:
-    """What was used, from the journal as it is on disk."""
+    """What was used, from the journal on disk; every call that was answered by now is in it."""
+    await world.models.settled()
     return await asyncio.to_thread(reported, world.home, request, now=world.clock.now())
 
 

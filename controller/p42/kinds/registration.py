@@ -19,7 +19,7 @@ from p42.model.completion import Health
 from p42.model.kind import Column, Kind, Want
 from p42.model.plan import Instant, Outcome, Plan
 from p42.model.ports import Files, Registration, World
-from p42.model.reasons import Mend, mend_of
+from p42.model.reasons import PASSING, Mend, mend_of
 from p42.model.refs import Ref
 from p42.model.secret import Keys
 from p42.model.status import Facts, Ready, Status, in_progress, reconciled
@@ -129,7 +129,7 @@ class Shape(Generic[SpecT]):
         row = self.registration(want)
         status = self._status(want.spec, seen)
         again = KEYS_AGAIN if seen.keys or (self.looks and seen.health.reason) else None
-        if seen.health.reason and mend_of(seen.health.reason) is Mend.TIME:
+        if seen.health.reason and _passes(seen.health.reason):
             again = PASSES_IN
         if seen.row == row:
             return Plan((), status, again)
@@ -228,6 +228,11 @@ def _about_health(health: Health) -> Status | None:
     if health.reason == "InProgress":
         ready = "Unknown"
     return Status(ready, health.reason, message=health.message, template=health.template)
+
+
+def _passes(reason: str) -> bool:
+    """Whether it may end without anybody's doing."""
+    return reason in PASSING or mend_of(reason) is Mend.TIME
 
 
 def references_in(value: Any) -> Iterator[str]:

@@ -47,7 +47,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """All that is sent. `shape` is a JSON Schema the answer's text has to follow; None = free."""
+    """All that is sent. `shape` is a JSON Schema the answer's text has to follow; None = free.
+
+    `simple` is the same question, put so that a very small model can follow; None = as it is.
+    """
 
     model: str
     messages: tuple[Message, ...]
@@ -57,17 +60,27 @@ class Prompt:
     stop: tuple[str, ...] = ()
     tools: tuple[Tool, ...] = ()
     shape: Mapping[str, Any] | None = None
+    simple: Prompt | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens, as the vendor counted them. `input` holds all that was sent: `cached` (read from the
-    vendor's cache) and `stored` (written to it) are parts of it."""
+    vendor's cache) and `stored` (written to it) are parts of it. `hour`, a part of `stored`, was
+    written for an hour, which costs more."""
 
     input: int = 0
     output: int = 0
     cached: int = 0
     stored: int = 0
+    hour: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        """Of two calls."""
+        return Usage(
+            self.input + other.input, self.output + other.output,
+            self.cached + other.cached, self.stored + other.stored, self.hour + other.hour,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,9 @@ class Models(Protocol):
     def follow(self) -> AsyncIterator[Ref]:
         """Accounts whose health may have changed, until closed."""
 
+    async def settled(self) -> None:
+        """Until the journal has every call that has ended by now, or the disk refused one."""
+
 
 class Relaying(Models, Protocol):
     """Models that also pass on a request in its vendor's own words."""

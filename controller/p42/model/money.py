@@ -32,24 +32,30 @@ def usd(amount: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Micro-dollars per million tokens. `stored`: what writing to the vendor's cache costs."""
+    """Micro-dollars per million tokens. `stored`: what writing to the vendor's cache costs; `hour`:
+    what writing to it for an hour does, None = the same."""
 
     input: int
     output: int
     cached: int
     stored: int
+    hour: int | None = None
 
     def cost(self, usage: Usage) -> int:
         """What was used, rounded up to a micro-dollar."""
         plain = max(0, usage.input - usage.cached - usage.stored)
+        longer = self.stored if self.hour is None else self.hour
         total = (
-            plain * self.input + usage.cached * self.cached
-            + usage.stored * self.stored + usage.output * self.output
+            plain * self.input + usage.cached * self.cached + usage.output * self.output
+            + max(0, usage.stored - usage.hour) * self.stored + usage.hour * longer
         )  # fmt: skip
         return -(-total // MILLION)
 
     def worst(self, tokens_in: int, tokens_out: int) -> int:
-        """The most that a call of at most so many tokens can cost."""
+        """The most that a call of at most so many tokens can cost.
+
+        Nothing in it is written to a cache for an hour: who asks for that says more tokens.
+        """
         dearest = max(self.input, self.cached, self.stored)
         return -(-(tokens_in * dearest + tokens_out * self.output) // MILLION)
 

@@ -49,10 +49,6 @@ REASONS: dict[str, Reason] = _table(
      "Wait; `p42 describe` shows the next try, `p42 reconcile KIND/NAME` tries now."),
     ("Deleting", Mend.TIME, False,
      "The manifest is gone and what it made is being taken down.", "Wait."),
-    ("RateLimited", Mend.TIME, False,
-     "The account's rate limit is used up for now.", "Wait, or raise `rateLimit`."),
-    ("ProviderDown", Mend.TIME, False,
-     "The provider does not answer.", "Wait; `p42 account check NAME` asks again."),
     ("Offline", Mend.TIME, False,
      "A remote agent missed three heartbeats.", "Start it again on its machine."),
     ("Waiting", Mend.USER, True,
@@ -86,6 +82,12 @@ REASONS: dict[str, Reason] = _table(
      "The provider refused the key.", "`p42 account login NAME` with a valid one."),
     ("BudgetExceeded", Mend.USER, True,
      "The month's budget is used up.", "Raise `budget.monthlyUsd`, or wait for the next month."),
+    ("RateLimited", Mend.USER, False,
+     "The account is there, and its rate limit is used up for now.",
+     "Raise `rateLimit`, or wait; it ends by itself."),
+    ("ProviderDown", Mend.USER, False,
+     "The account is there, and its provider does not answer.",
+     "Look at the network and `baseUrl`; `p42 account check NAME` asks again, p42 does by itself."),
     ("NeverJoined", Mend.USER, True,
      "A remote agent was declared and never joined.", "`p42 agent invite NAME`."),
     ("Invalid", Mend.USER, True,
@@ -101,6 +103,7 @@ REASONS: dict[str, Reason] = _table(
 )  # fmt: skip
 
 # What passes in a thing that is there and stays: who needs it goes on, and is told when it asks.
+# Nobody waits for a provider: `apply` has done what it can, and says so; `wait` was asked to.
 PASSING = frozenset({"RateLimited", "ProviderDown"})
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from p42.model.completion import Message, Piece, Prompt, Reply, Stop, Text, ToolCall, Usage
@@ -116,7 +117,18 @@ def count(raw: object, before: Usage | None = None) -> Usage:
     stored = of("cache_creation_input_tokens", had.stored)
     plain = of("input_tokens", had.input - had.cached - had.stored)
     output = of("output_tokens", had.output)
-    return Usage(input=plain + cached + stored, output=output, cached=cached, stored=stored)
+    return Usage(plain + cached + stored, output, cached, stored, _hour(raw, had, stored))
+
+
+def _hour(raw: Mapping[str, Any], had: Usage, stored: int) -> int:
+    """Of what was `stored`, what is kept for an hour. An older API does not tell it apart."""
+    parts = raw.get("cache_creation")
+    value = parts.get("ephemeral_1h_input_tokens") if isinstance(parts, Mapping) else None
+    if value is None:
+        return min(had.hour, stored)
+    if type(value) is not int or value < 0:
+        raise Garbled("ephemeral_1h_input_tokens is no count")
+    return min(value, stored)
 
 
 class MessageReader:
@@ -147,7 +159,7 @@ class MessageReader:
             return None
         used = self._usage
         bound = min(self._most, text_tokens(self.said) + self._heard)
-        return Usage(used.input, max(used.output, bound), used.cached, used.stored)
+        return replace(used, output=max(used.output, bound))
 
     def take(self, event: Mapping[str, Any]) -> list[Piece]:
         """What `event` says; kinds of events and blocks that are not known are skipped."""

@@ -7,6 +7,7 @@ that neither knows is unpriced (None), and a hard budget refuses it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 
 _LISTED = {"anthropic": "anthropic", "openai": "openai", "groq": "groq", "bedrock": "aws"}
 _FREE = frozenset({"local", "ollama"})
-# Anthropic bills what is written to its cache (for 5 minutes) at 1.25 times the input price; the
-# others that cache do not bill the writing.
+# Anthropic bills what is written to its cache for 5 minutes at 1.25 times the input price, and for
+# an hour at twice it (docs: prompt caching); the others that cache do not bill the writing.
 _WRITES_COST = frozenset({"anthropic", "bedrock"})
+_STORED, _HOUR = 1.25, 2
 
 
 def price_of(account: Mapping[str, Any], model: str, *, tokens_in: int = 0) -> Price | None:
@@ -45,8 +47,10 @@ def _own(given: Mapping[str, Any], *, model: str, provider: str) -> Price:
         cached = sent if kept is None else micro(kept)
     except (ValueError, KeyError, TypeError) as error:
         raise Blocked(f"prices: that of {model} does not hold: {error}") from None
-    stored = micro(given["input"] * 1.25) if provider in _WRITES_COST else sent
-    return Price(input=sent, output=received, cached=cached, stored=stored)
+    if provider not in _WRITES_COST:
+        return Price(input=sent, output=received, cached=cached, stored=sent)
+    stored, hour = micro(given["input"] * _STORED), micro(given["input"] * _HOUR)
+    return Price(input=sent, output=received, cached=cached, stored=stored, hour=hour)
 
 
 def _listed(account: Mapping[str, Any], model: str, *, tokens_in: int) -> Price | None:
@@ -61,9 +65,12 @@ def _listed(account: Mapping[str, Any], model: str, *, tokens_in: int) -> Price 
             found = calc_price(usage, model, provider_api_url=url)
         else:
             return None
-        return _price(found.model_price, tokens_in=tokens_in)
+        price = _price(found.model_price, tokens_in=tokens_in)
     except (LookupError, ValueError):  # not listed; listed by something else than tokens
         return None
+    if price is None or account["provider"] not in _WRITES_COST:
+        return price
+    return replace(price, hour=price.input * _HOUR)  # the list has but one price for writing
 
 
 def _price(listed: ModelPrice, *, tokens_in: int) -> Price | None:

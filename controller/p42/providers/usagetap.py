@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from p42.model.completion import Usage
@@ -47,7 +48,7 @@ class UsageTap:
             return self._counted
         used = self._counted
         bound = self._most if self._unseen else min(self._most, self._heard)
-        return Usage(used.input, max(used.output, bound), used.cached, used.stored)
+        return replace(used, output=max(used.output, bound))
 
     def feed(self, data: bytes) -> None:
         """Some more of the body."""

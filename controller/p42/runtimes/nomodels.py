@@ -44,5 +44,8 @@ class NoModels:
         return
         yield
 
+    async def settled(self) -> None:
+        """Nothing was asked."""
+
 
 _AWAY = "no account can be asked, since no daemon runs: p42 start"

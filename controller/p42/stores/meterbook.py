@@ -6,7 +6,9 @@ Guarantees
 - A request that was billed or answered before is neither opened nor billed again.
 - A reservation found at the start is of a call whose fate nobody knows: it is billed once, at its
   worst case, in the month in which it was made.
-- What memory says is spent or set aside is never less than what the disk says.
+- What memory says is spent or set aside is never less than what the disk says once all is written
+  that was put so far; see metertally for why a bill may count before that.
+- A bill that cannot be written is in the log, and `owed` says so until it is written.
 - A database lost while we run is made anew with all of it and the last RECENT calls; the journal
   then begins with those, and says so (`Chain.base`). One found damaged at the start: metersalvage.
 
@@ -19,13 +21,14 @@ import asyncio
 import logging
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from p42.model.errors import P42Error
 from p42.stores.database import Database
 from p42.stores.meterbatch import Batch, Told, known, worked_out, write
+from p42.stores.meterjournal import end_of, first_changed, restored
 from p42.stores.meterqueue import Queue
 from p42.stores.meterrows import (
     Bill,
@@ -33,19 +36,13 @@ from p42.stores.meterrows import (
     Chain,
     Reserved,
     chain_from,
-    is_chained,
     reserved_from,
 )  # fmt: skip
 from p42.stores.metersalvage import salvaged
 from p42.stores.metertables import (
     CHAIN,
-    DROP_CALLS_AFTER,
     EMPTY,
-    EMPTY_CALLS,
-    HAS_CALL,
     LAST_CALLS,
-    PUT_CALL,
-    PUT_CHAIN,
     PUT_RESERVATION,
     PUT_SPENDING,
     PUT_WINDOW,
@@ -53,6 +50,7 @@ from p42.stores.metertables import (
     SPENDINGS,
     WINDOWS,
 )  # fmt: skip
+from p42.stores.metertally import Tally
 from p42.stores.rows import sealed, unsealed
 
 RECENT = 1_000  # calls kept in memory, half a MiB: what a database made anew begins with
@@ -72,18 +70,20 @@ class MeterBook:
         self._windows: dict[str, str] = dict(database.load(WINDOWS, unsealed))
         calls = database.load(_RECENT_CALLS, lambda row: Call(*row))[::-1]
         self._calls = deque(calls, RECENT)
-        self._chain = _end_of(next(iter(database.load(CHAIN, chain_from)), Chain()), calls)
-        self._under_way: dict[str, Reserved] = {}
-        self._held: dict[str, int] = {}
+        self._chain = end_of(next(iter(database.load(CHAIN, chain_from)), Chain()), calls)
+        self._drawn: set[str] = set()  # on their way to the disk
         self._snapshots: dict[str, Callable[[], str]] = {}
+        self._owed: dict[str, tuple[str, BaseException]] = {}  # by request: its account, and why
+        self._troubled: Callable[[str], None] = lambda _: None
         self._queue: Queue[Reserved | Bill, Told] = Queue(
-            send=self._send, ended=self._ended, is_owed=lambda change: isinstance(change, Bill)
+            send=self._send, written=self._written, refused=self._refused
         )
         if database.aside is not None:
             self._salvage(database.aside)
         database.keep(self._restore)
         self._bill_the_unknown()
-        changed = _first_changed(calls)
+        self._tally = Tally(self._spent)
+        changed = first_changed(calls)
         if changed is not None:
             _log.warning("call %d of the journal was changed: see `p42 usage --verify`", changed)
 
@@ -93,16 +93,29 @@ class MeterBook:
         Later ones there are when the clock was set back: a month in which it was set forward must
         not be opened once more, and this one not either.
         """
-        months = self._spent.get(account)
-        return sum(spent for m, spent in months.items() if m >= month) if months else 0
+        return self._tally.spent(account, month)
 
     def held(self, account: str) -> int:
         """Micro-USD set aside for calls under way, in any month."""
-        return self._held.get(account, 0)
+        return self._tally.held(account)
 
     def is_under_way(self, request: str) -> bool:
-        """Whether it was opened and not closed yet."""
-        return request in self._under_way
+        """Whether it was opened and its bill is not on disk yet."""
+        return self._tally.row(request) is not None
+
+    def is_billed(self, request: str) -> bool:
+        """Whether it was closed and its bill is not on disk yet."""
+        return self._tally.is_billed(request)
+
+    def owed(self, account: str) -> BaseException | None:
+        """Why a bill of the account is not on disk; None = all of them are, or soon will be."""
+        if not self._owed:  # nearly always
+            return None
+        return next((why for name, why in self._owed.values() if name == account), None)
+
+    def watch(self, troubled: Callable[[str], None]) -> None:
+        """Call `troubled` with the account when what `owed` says of it may be another."""
+        self._troubled = troubled
 
     def window(self, account: str) -> str | None:
         """What `keep_window` kept of the account's rate limit before this start."""
@@ -112,26 +125,30 @@ class MeterBook:
         """From now on, keep what `snapshot` says whenever something of the account is written."""
         self._snapshots[account] = snapshot
 
-    def open(self, row: Reserved) -> asyncio.Future[Told]:
+    def open(self, row: Reserved, *, drawn: bool = False) -> asyncio.Future[Told]:
         """Set the worst case aside: in memory at once, told when that is on disk.
 
-        Not fresh: the request was billed before, and nothing is set aside. Raises Retry and Blocked
+        `drawn`: the request's id was drawn just now, so nobody has to look for an older one. Not
+        fresh: the request was billed before, and nothing is set aside. Raises Retry and Blocked
         for the disk; nothing is set aside then.
         """
-        self._under_way[row.request] = row
-        self._held[row.account] = self.held(row.account) + (row.worst or 0)
+        self._tally.open(row)
+        if drawn:
+            self._drawn.add(row.request)
         return self._queue.put(row)
 
     def close(self, bill: Bill) -> asyncio.Future[Told]:
-        """End a reservation. Once called it will be written, whatever becomes of the caller.
+        """End a reservation: in memory at once, told when that is on disk.
 
-        Raises Retry and Blocked for the disk: then it is tried again by itself, and until it is
-        written the worst case stays set aside.
+        Once called it will be written, whatever becomes of the caller. Raises Retry and Blocked for
+        the disk: then it is tried again by itself, and until it is written the worst case is set
+        aside once more.
         """
+        self._tally.bill(bill)
         return self._queue.put(bill)
 
     async def flush(self) -> None:
-        """Until everything is written, or the disk refused it once more."""
+        """Until what was put so far is written, or the disk refused it once more."""
         await self._queue.flush()
 
     def _send(self, changes: list[Reserved | Bill]) -> asyncio.Future[list[Told]]:
@@ -147,20 +164,24 @@ class MeterBook:
     def _snapshot(self, changes: Iterable[Reserved | Bill]) -> dict[str, str]:
         if not self._snapshots:
             return {}
-        rows = (self._under_way.get(change.request) for change in changes)
+        rows = (self._tally.row(change.request) for change in changes)
         accounts = {row.account for row in rows if row is not None}
         return {name: self._snapshots[name]() for name in accounts if name in self._snapshots}
 
     def _write(
         self, db: sqlite3.Connection, changes: Iterable[Reserved | Bill], windows: Mapping[str, str]
     ) -> Batch:
-        strangers = (each.request for each in changes if each.request not in self._opened)
+        strangers = [each.request for each in changes if self._may_be_known(each.request)]
         batch = worked_out(
             changes, chain=self._chain, opened=self._opened, spent=self._spent,
-            earlier=known(db, strangers),
+            earlier=known(db, strangers) if strangers else {},
         )  # fmt: skip
         write(db, batch, windows)
         return batch
+
+    def _may_be_known(self, request: str) -> bool:
+        """Whether it may stand in the journal: one that is open or was drawn just now does not."""
+        return request not in self._opened and request not in self._drawn
 
     def _take(self, batch: Batch, windows: Mapping[str, str]) -> None:
         """Into memory. In the writer's thread: each dictionary changes in single steps."""
@@ -173,17 +194,39 @@ class MeterBook:
         self._chain = batch.chain
         self._windows.update(windows)
 
-    def _ended(self, change: Reserved | Bill, told: Told | None) -> None:
+    def _written(self, change: Reserved | Bill, told: Told) -> None:
         if isinstance(change, Bill):
-            if told is not None:
-                self._release(change.request)
-        elif told is None or not told.fresh:
-            self._release(change.request)
+            if told.fresh:
+                self._tally.written(change)
+            account, _ = self._owed.pop(change.request, ("", None))
+            if account:
+                self._troubled(account)
+            return
+        self._drawn.discard(change.request)
+        if not told.fresh:
+            self._tally.drop(change.request)
 
-    def _release(self, request: str) -> None:
-        row = self._under_way.pop(request, None)
-        if row is not None:
-            self._held[row.account] -= row.worst or 0
+    def _refused(self, change: Reserved | Bill, error: BaseException) -> bool:
+        """Whether it is tried again: a bill is a fact, but a bug would only meet itself again."""
+        if isinstance(change, Reserved):
+            self._drawn.discard(change.request)
+            self._tally.drop(change.request)
+            return False
+        self._tally.unbill(change.request)
+        row = self._tally.row(change.request)
+        if row is not None and change.request not in self._owed:
+            self._owe(row, error)
+        return isinstance(error, P42Error)
+
+    def _owe(self, row: Reserved, error: BaseException) -> None:
+        if self.owed(row.account) is None:  # else the log has it
+            bug = None if isinstance(error, P42Error) else error
+            _log.error(
+                "account/%s: what a call cost is not written, and counts at the worst: %s",
+                row.account, error, exc_info=bug,
+            )  # fmt: skip
+        self._owed[row.request] = row.account, error
+        self._troubled(row.account)
 
     def _bill_the_unknown(self) -> None:
         bills = [Bill.at_worst(row) for row in self._opened.values()]
@@ -219,44 +262,7 @@ class MeterBook:
         months = [(name, *each) for name, account in spent for each in account.items()]
         db.executemany(PUT_SPENDING, [sealed(*row) for row in months])
         db.executemany(PUT_WINDOW, [sealed(*row) for row in windows])
-        self._chain = _restore_journal(db, calls, chain)
-
-
-def _restore_journal(db: sqlite3.Connection, calls: list[Call], chain: Chain) -> Chain:
-    """Behind older calls, if those are there (a backup was put back); else it begins anew."""
-    if not calls:
-        chain = replace(chain, base=chain.number, base_hash=chain.hash)
-    elif calls[0].number != chain.base + 1:
-        # What stood before the oldest one is not known by heart: it is what the rest hangs on.
-        chain = replace(chain, base=calls[0].number, base_hash=calls[0].hash)
-        calls = calls[1:]
-    there = db.execute(CHAIN).fetchall()
-    if there and db.execute(HAS_CALL, (chain.base, chain.base_hash)).fetchone():
-        older = chain_from(there[0])
-        db.execute(DROP_CALLS_AFTER, (chain.base,))
-        chain = replace(chain, base=older.base, base_hash=older.base_hash)
-    else:
-        db.execute(EMPTY_CALLS)
-    db.executemany(PUT_CALL, calls)
-    db.execute(PUT_CHAIN, chain.row())
-    return chain
-
-
-def _first_changed(calls: Iterable[Call]) -> int | None:
-    """The number of the first of `calls` that does not follow the one before it; None = all do."""
-    before = None
-    for call in calls:
-        if before is not None and not is_chained(before.hash, call):
-            return call.number
-        before = call
-    return None
-
-
-def _end_of(chain: Chain, calls: Sequence[Call]) -> Chain:
-    """`chain`, or the last call where that is later: nothing is ever written over."""
-    if not calls or chain.number >= calls[-1].number:
-        return chain
-    return replace(chain, number=calls[-1].number, hash=calls[-1].hash)
+        self._chain = restored(db, calls, chain)
 
 
 def _by_account(rows: Iterable[tuple[Any, ...]]) -> dict[str, dict[str, int]]:

@@ -6,7 +6,7 @@ Guarantees
 - A change that is owed (a fact, not a wish) is tried again when the disk refused it, before
   whatever came later; its caller is told of the refusal meanwhile. Any other is given up.
 
-Bounded by its callers: each waits for what it put.
+Bounded by its callers: a wish is waited for, and each fact ends a wish.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Generic, NamedTuple, TypeVar
-
-from p42.model.errors import P42Error
 
 Change = TypeVar("Change")
 Result = TypeVar("Result")
@@ -31,18 +29,19 @@ class _Waiting(NamedTuple, Generic[Change, Result]):
 class Queue(Generic[Change, Result]):
     """Use from the event loop alone.
 
-    `send` starts writing a list of changes; its future gives a result for each. `ended` is called
-    for each in order, before its caller is told; its result None = the disk refused it.
+    `send` starts writing a list of changes; its future gives a result for each. `written` is called
+    for each in order, before its caller is told; `refused` for each that could not be written, and
+    says whether it is owed. Nobody has to listen to what `put` gave.
     """
 
     def __init__(
         self,
         *,
         send: Callable[[list[Change]], asyncio.Future[list[Result]]],
-        ended: Callable[[Change, Result | None], None],
-        is_owed: Callable[[Change], bool],
+        written: Callable[[Change, Result], None],
+        refused: Callable[[Change, BaseException], bool],
     ) -> None:
-        self._send, self._ended, self._is_owed = send, ended, is_owed
+        self._send, self._on_disk, self._is_owed = send, written, refused
         self._waiting: list[_Waiting[Change, Result]] = []
         self._on_its_way = False
         self._begun = False
@@ -60,8 +59,13 @@ class Queue(Generic[Change, Result]):
         return answer
 
     async def flush(self) -> None:
-        """Until nothing waits, or the disk refused it once more."""
-        while self._waiting or self._on_its_way:
+        """Until what was put so far is written, or the disk refused it once more.
+
+        What comes meanwhile is not waited for: somebody may always come.
+        """
+        for _ in range(2):  # what is on its way, and what waits
+            if not self._waiting and not self._on_its_way:
+                return
             loop = asyncio.get_running_loop()
             ended: asyncio.Future[bool] = loop.create_future()
             self._idle.append(ended)
@@ -98,17 +102,16 @@ class Queue(Generic[Change, Result]):
 
     def _written(self, batch: list[_Waiting[Change, Result]], results: list[Result]) -> None:
         for (change, answer), result in zip(batch, results, strict=True):
-            self._ended(change, result)
+            self._on_disk(change, result)
             if answer is not None and not answer.done():
                 answer.set_result(result)
 
     def _refused(self, batch: list[_Waiting[Change, Result]], error: BaseException) -> None:
         owed: list[_Waiting[Change, Result]] = []
         for change, answer in batch:
-            if isinstance(error, P42Error) and self._is_owed(change):
+            if self._is_owed(change, error):
                 owed.append(_Waiting(change, None))
-            else:
-                self._ended(change, None)
             if answer is not None and not answer.done():
                 answer.set_exception(error)
+                answer.exception()  # `refused` was told: it is no news if its caller has gone
         self._waiting = owed + self._waiting

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from p42.model.completion import Usage
@@ -63,7 +64,7 @@ class AnthropicServer(VendorServer):
     def messages(self, say: Say, seen: Seen) -> list[dict[str, Any]]:
         """The stream's events as objects."""
         start = {**self.whole(say, seen), "content": [], "stop_reason": None}
-        start["usage"] = usage(Usage(say.usage.input, 1, say.usage.cached, say.usage.stored))
+        start["usage"] = usage(replace(say.usage, output=1))
         found: list[dict[str, Any]] = [{"type": "message_start", "message": start}]
         for index, block in enumerate(self._blocks(say)):
             found += _block(index, block, words=say.words)
@@ -106,12 +107,16 @@ def event(name: str, value: dict[str, Any]) -> bytes:
     return f"event: {name}\ndata: {json.dumps(value)}\n\n".encode()
 
 
-def usage(used: Usage) -> dict[str, int]:
+def usage(used: Usage) -> dict[str, Any]:
     """Anthropic counts what was cached beside `input_tokens`, not in it."""
     return {
         "input_tokens": used.input - used.cached - used.stored,
         "cache_read_input_tokens": used.cached,
         "cache_creation_input_tokens": used.stored,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": used.stored - used.hour,
+            "ephemeral_1h_input_tokens": used.hour,
+        },
         "output_tokens": used.output,
     }
 
