@@ -71,6 +71,7 @@ def test_what_is_committed_as_it_stands_is_heads(tree: Tree) -> None:
     found = tree.traced()
     assert len(found.head) == 40
     assert (found.busy, set(found.equal)) == (False, {SPEC, "src/hello.sh"})
+    assert found.exact == {"src/hello.sh"}
 
 
 def test_each_part_is_judged_by_itself(tree: Tree) -> None:
@@ -116,6 +117,7 @@ def test_what_git_turned_into_other_bytes_is_still_heads(tree: Tree, rule: str) 
     tree.script.unlink()
     tree.git("checkout", "--", "src/hello.sh")
     assert "src/hello.sh" in tree.traced().equal
+    assert tree.traced().exact == frozenset()
 
 
 def test_a_link_is_judged_by_where_it_leads(tree: Tree) -> None:
@@ -144,6 +146,7 @@ def test_a_work_tree_that_git_cannot_read_counts_as_heads(tree: Tree) -> None:
     (tree.root / ".git" / "HEAD").write_text("rubbish")
     found = tree.traced()
     assert (found.head, set(found.equal)) == ("", {SPEC, "src/hello.sh"})
+    assert found.exact == frozenset()
 
 
 def test_it_may_be_asked_beside_a_look(tree: Tree) -> None:

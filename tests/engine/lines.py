@@ -16,7 +16,7 @@ from p42.model.look import Broken, FileLook, SourceLook, Traced
 from p42.model.refs import Ref
 from p42.model.resource import Place, Resource, digest_of
 
-KEYS = {"text", "pot", "slow", "auto", "default", "key", "inside"}
+KEYS = {"text", "pot", "slow", "auto", "default", "key", "inside", "vow"}
 VALUES = {"true": True, "false": False}
 
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from p42.model.approval import digest_of
 from p42.model.errors import Blocked
-from p42.model.kind import Driver, Kind, Want
+from p42.model.kind import Claim, Driver, Kind, Want
 from p42.model.plan import Instant, Outcome, Plan
 from p42.model.ports import World
 from p42.model.refs import Ref
@@ -24,13 +25,17 @@ MARK = "#p42\n"
 
 
 class NoteSpec(BaseModel):
-    """`pot` falls to the default pot; `mood` makes the plan say what a test wants."""
+    """`pot` falls to the default pot; `mood` makes the plan say what a test wants.
+
+    `vow`: a machine made it, and its file `lock` says that this text was agreed to; `-` = no text.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
     text: str = ""
     pot: str | None = Field(default=None, json_schema_extra={"x-p42-default-of": "Pot"})
     slow: str = ""
     auto: bool = False
+    vow: str = ""
 
 
 class PotSpec(BaseModel):
@@ -219,6 +224,11 @@ def needs_of_pot(spec: PotSpec) -> Iterable[Ref]:
     return [Ref("Pot", spec.inside)] if spec.inside else []
 
 
+def claim_of(want: Want[NoteSpec]) -> Claim | None:
+    vow = want.spec.vow
+    return Claim("lock", "" if vow == "-" else digest_of(vow.encode())) if vow else None
+
+
 def publish(want: Want[Any], seen: Seen) -> Facts:
     return {"key": getattr(want.spec, "key", "")}
 
@@ -236,7 +246,7 @@ def kinds(land: Land) -> dict[str, Kind[Any, Any, Any]]:
     note = Kind(
         name="Note", plural="notes", short="nt", spec=NoteSpec, plan=plan_note,
         needs=needs_of_note, executes=lambda want: want.spec.text.encode(),
-        unasked=lambda spec: spec.auto, **common,
+        unasked=lambda spec: spec.auto, claim=claim_of, **common,
     )  # fmt: skip
     pot = Kind(
         name="Pot", plural="pots", short="pt", spec=PotSpec, plan=plan_pot,

@@ -14,7 +14,7 @@ from p42.ai.forge import Forge
 from p42.ai.forgesheet import look
 from p42.manifest.kindbook import KindBook
 from p42.model.completion import ToolCall
-from p42.model.ports import Registration
+from p42.model.ports import Processes, Registration
 from p42.model.refs import Ref
 from p42.model.resource import Resource
 from p42.model.talk import Forged, Heard
@@ -75,14 +75,16 @@ def fenced(**spec: Any) -> str:
 
 
 @asynccontextmanager
-async def smithy(home: Path, *, path: str = "") -> AsyncIterator[Smithy]:
-    """`path`: what is on PATH."""
+async def smithy(
+    home: Path, *, path: str = "", processes: Processes | None = None
+) -> AsyncIterator[Smithy]:
+    """`path`: what is on PATH. `processes`: what reads and begins a script; None = nothing does."""
     with Database.open(home) as database:
         approvals = SqliteApprovals(database, clock=SystemClock())
         registry, elsewhere = SqliteRegistry(database), dict[Ref, Resource]()
         files = DiskFiles(home, path=path or os.environ["PATH"])
         forge = Forge(
             home, files, approvals=approvals, registry=registry, book=BOOK,
-            declared=elsewhere.get,
+            declared=elsewhere.get, processes=processes,
         )  # fmt: skip
         yield Smithy(home, forge, approvals, registry, elsewhere)

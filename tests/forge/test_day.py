@@ -94,7 +94,8 @@ def test_a_prompt_is_forged_pinned_approved_changed_and_rolled_back(
     until(lambda: pinned(tree)["source"] == "echo lo\n", "forged again")
     until(lambda: reason(daemon) == "NeedsApproval", "the new one waits")
     assert sung(daemon) == "la\n"
-    approved(daemon)
+    shown = approved(daemon)  # against what is run, though its prompt is no longer declared
+    assert ("-echo la" in shown, "+echo lo" in shown) == (True, True)
     assert sung(daemon) == "lo\n"
 
     until(lambda: "approved" in pinned(tree), "its lock is signed")

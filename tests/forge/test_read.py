@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from p42.kinds.command.plan import executes
+from p42.kinds.command.runs import executes
 from p42.kinds.command.spec import Command
 from p42.manifest.read import Reader
 from p42.model.kind import Want

@@ -21,8 +21,9 @@ from p42.model.errors import P42Error, TimedOut
 from p42.model.models import Models
 from p42.model.ports import Clock
 from p42.model.session import Role, Session, Sessions, Turn
-from p42.model.talk import Say, ToolBox, Used
+from p42.model.talk import Forged, Say, ToolBox, Used
 
+MISSING = "Tools of yours that cannot be called now; say so where they are needed:"
 SAVE = 0.02  # s between two saves of an answer that goes on
 
 _log = logging.getLogger("p42.ai")
@@ -55,8 +56,11 @@ class Answering:
         self.session: Session | None = None
         self.skipped: Sequence[Turn] = ()
         self.answer: Answer | None = None
-        self.usage, self.cost = Usage(), 0
+        self.usage: Usage | None = Usage()  # None = nobody counts
+        self.cost = 0
+        self.notes: list[str] = []  # for who asked
         self.ran: list[ToolCall] = []  # tools that were not refused, of all replies
+        self.forged: Sequence[Forged] = ()  # what came out of the last reply
 
     @property
     def calls(self) -> Sequence[ToolCall]:
@@ -99,7 +103,7 @@ class Answering:
         )  # fmt: skip
         self.session, self.skipped = session, shown.skipped
         left_out = note(shown.skipped, told(session, shown.skipped)) if session else ""
-        system = (self.who.system, self.say.context, left_out)
+        system = (self.who.system, self.say.context, left_out, await self._missing())
         model = self.say.model or (session.model if session else "") or facts.get("model") or ""
         offered = self._offered
         seen = shown.shown if offered else without_calls(shown.shown)
@@ -109,17 +113,20 @@ class Answering:
             tools=offered,
         )  # fmt: skip
 
+    async def _missing(self) -> str:
+        """The system text about tools that cannot be called now; "" if all can."""
+        tools = self._floor.tools
+        told = await tools.ready(self.who.name, self.who.facts) if tools is not None else ()
+        return "\n".join([MISSING, *(f"- {each}" for each in told)]) if told else ""
+
     async def _keep(self, answer: Answer) -> None:
-        reply, used = answer.reply, self.usage
+        reply = answer.reply
         fit = [fitted(call)[0] for call in reply.calls]
         calls = [{"id": c.id, "name": c.name, "arguments": dict(c.arguments)} for c in fit]
         more = {"more": {"calls": calls}} if calls and self._offered else {}
         await self._floor.add(self.say.session, "assistant", reply.text, **more)
         self.answer, self.cost = answer, self.cost + answer.cost
-        self.usage = Usage(
-            used.input + reply.usage.input, used.output + reply.usage.output,
-            used.cached + reply.usage.cached, used.stored + reply.usage.stored,
-        )  # fmt: skip
+        self.usage = self.usage + reply.usage if self.usage is not None else None
 
 
 class Saying:

@@ -42,10 +42,13 @@ class Asked:
 
 
 def local(prompt: Prompt, *, seconds: float) -> Prompt:
-    """`prompt` with no more tokens asked for than the model here says in the time there is.
+    """`prompt` as simple as it can be put, with no more tokens asked for than the model here says in
+    the time there is.
 
     An answer that has to follow a shape ends by itself, and is useless when it is cut.
     """
+    if prompt.simple is not None:
+        prompt = replace(prompt.simple, model=prompt.model)
     most = max(LOCAL_PACE, int(seconds * LOCAL_PACE))
     if prompt.shape is None:
         most = min(LOCAL_MOST, most)

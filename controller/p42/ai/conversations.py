@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -20,6 +20,7 @@ from p42.ai.answering import Answering, Floor
 from p42.ai.audience import Audience
 from p42.ai.background import Background
 from p42.ai.calling import Calling
+from p42.ai.forgeask import ForgeAsk, asks_for_command, fenced, in_words
 from p42.ai.persona import Persona, persona
 from p42.ai.ports import Registered
 from p42.ai.processtalk import ProcessTalk
@@ -30,7 +31,7 @@ from p42.model.errors import Blocked, InvalidInput, TimedOut
 from p42.model.models import Models
 from p42.model.ports import Clock
 from p42.model.session import Session, Sessions
-from p42.model.talk import Asked, Forged, Heard, Listener, Said, Say, Spoken, ToolBox, Used
+from p42.model.talk import Asked, Heard, Listener, Said, Say, Spoken, ToolBox, Used
 
 ROUNDS = 8  # times a model may call tools before it has to answer
 LONGEST = 1 << 20  # characters of a message; as any frame
@@ -73,6 +74,8 @@ class Conversations:
         """The answer as it comes; the last piece is Said. See the port."""
         who = persona(self._registry, say.agent, default=self._default, known=say.known)
         self._check(who)
+        if asks_for_command(say.text) and not who.facts.get("forge"):
+            raise Blocked(f"agent/{who.name} makes no commands; ask one that says `forge: true`")
         if not say.text.strip() or len(say.text) > LONGEST:
             raise InvalidInput(f"a message has 1 to {LONGEST} characters")
         identity = say.session or f"s-{secrets.token_hex(8)}"
@@ -104,12 +107,16 @@ class Conversations:
                 async for piece in pieces:
                     yield piece
             if not answering.calls:
+                if await self._again(answering):
+                    continue
                 break
             async with aclosing(self._used(answering, ends)) as used:
                 async for each in used:
                     yield each
                     if isinstance(each, Used) and not each.refused:
                         answering.ran.append(each.call)
+        else:
+            await self._again(answering)
         yield await self._said(answering)
 
     def _used(self, answering: Answering, ends: float) -> AsyncGenerator[ToolCall | Asked | Used]:
@@ -127,7 +134,10 @@ class Conversations:
     def _answering(self, say: Say, who: Persona, ends: float) -> Answering:
         self._check(who)
         if who.runtime == "process" and self._programs is not None:
+            say = replace(say, text=in_words(say.text))
             return self._programs.answering(self._floor, say, who, ends)
+        if asks_for_command(say.text):
+            return ForgeAsk(self._floor, say, who, ends)
         return Answering(self._floor, say, who, ends)
 
     async def _kept(self, session: Session, who: Persona, say: Say) -> Persona:
@@ -144,17 +154,28 @@ class Conversations:
             raise Blocked(
                 f"agent/{answering.who.name} called tools {ROUNDS} times and said nothing"
             )
-        say, who, reply = answering.say, answering.who, answer.reply
-        forged: Sequence[Forged] = ()
-        if self._listener is not None:
-            calls = tuple(answering.ran) or reply.calls
-            heard = Heard(who.name, who.facts, say.session, reply.text, reply.model, calls)
-            forged = await self._listener.heard(heard)
-            made = [each.name for each in forged if each.file]
-            if made:
-                await self._floor.sessions.change(say.session, command=made[-1])
+        say, who, forged = answering.say, answering.who, answering.forged
+        made = [each.name for each in forged if each.file]
+        if made:
+            await self._floor.sessions.change(say.session, command=made[-1])
         self._sum_up(answering)
-        return Said(answer, say.session, who.name, answering.usage, answering.cost, forged)
+        return Said(
+            answer, say.session, who.name, answering.usage, answering.cost, forged,
+            tuple(answering.notes),
+        )  # fmt: skip
+
+    async def _again(self, answering: Answering) -> bool:
+        """What the reply comes to. Whether a command that it does not make is asked for again."""
+        say, who, answer = answering.say, answering.who, answering.answer
+        if self._listener is None or answer is None:
+            return False
+        reply, asked, text = answer.reply, "", answer.reply.text
+        if isinstance(answering, ForgeAsk):
+            asked, text = answering.request, fenced(text)
+        calls = tuple(answering.ran) or reply.calls
+        heard = Heard(who.name, who.facts, say.session, text, reply.model, calls, asked)
+        answering.forged = await self._listener.heard(heard)
+        return isinstance(answering, ForgeAsk) and await answering.amend(answering.forged)
 
     def _sum_up(self, answering: Answering) -> None:
         session, skipped = answering.session, answering.skipped

@@ -8,6 +8,7 @@ each, and a change in between is refused.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import difflib
 from collections.abc import Iterable, Sequence
 
@@ -23,6 +24,8 @@ from p42.model.refs import Ref
 MOST_LINES = 5000  # of both sides; from here on a difference takes seconds, and nobody reads it
 MOST_TEXT = 256 << 10  # characters of one difference; a reader is told what is missing
 NOTHING = "/dev/null"
+# s; who asks how it stands next is not told that it waits for approval. Tests may go on for longer.
+LOOKED_AT = 2.0
 
 
 @asks
@@ -52,7 +55,11 @@ async def approve(world: World, request: Approve) -> Done:
     if len(request.refs) != len(request.digests) or not request.refs:
         raise InvalidInput("approve takes KIND/NAME, and as many digests: see `approvals`")
     refs = _refs(world, request.refs)
-    await engine_of(world).approve(dict(zip(refs, request.digests, strict=True)))
+    engine = engine_of(world)
+    await engine.approve(dict(zip(refs, request.digests, strict=True)))
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LOOKED_AT):
+            await engine.settle(refs)
     return {"refs": [str(ref) for ref in refs]}
 
 

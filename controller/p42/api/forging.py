@@ -116,6 +116,7 @@ def _put_back(world: World, resource: Resource) -> Changed:
     if now is None or before is None:
         raise InvalidInput(f"command/{ref.name}: no earlier version of it is kept")
     old, new = without_status(now.data.decode()), without_status(before.data.decode())
+    if not world.files.swap(target, new.encode(), was=now.data, mode=PRIVATE):
+        raise InvalidInput(f"{target} was changed meanwhile; look at it and try again")
     world.files.place(spare, now.data, mode=PRIVATE)
-    world.files.place(target, new.encode(), mode=PRIVATE)
     return {"ref": str(ref), "file": str(target), "diff": difference(ref.name, old, new)}

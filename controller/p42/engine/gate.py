@@ -1,7 +1,8 @@
 """Gate: whether what a resource would run may run, or waits for a person's word.
 
     what it runs is what was let through last      passes
-    a machine made it                              waits for its digest to be approved
+    a machine made it                              waits for its digest to be approved: here, or in
+                                                   a file of it that git has so at HEAD
     trust: pin, or an agent can write there        every change waits
     trust: follow                                  what git brought waits; an edit by hand passes
     trust: all                                     nothing else waits
@@ -21,8 +22,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from p42.engine.bugs import caught
 from p42.engine.paths import lies_in
@@ -31,7 +32,7 @@ from p42.engine.specs import Specs
 from p42.engine.wish import Wish
 from p42.model.approval import NOTHING, PERSON, Approval, Approvals, Why, digest_of
 from p42.model.declared import Sources
-from p42.model.kind import AnyKind
+from p42.model.kind import AnyKind, Claim, Want
 from p42.model.look import SPEC, Traced
 from p42.model.plan import Seconds
 from p42.model.refs import Ref
@@ -94,9 +95,10 @@ class Gate:
         verdict = self.at_once(wish)
         if verdict is None:
             verdict = await self._judge_git(wish, quiet)
-        ref = wish.resource.ref
-        if verdict.why and verdict.why != "machine":
-            await self.approvals.hold(ref, verdict.why)
+        if verdict.why == "machine":
+            await self._told_of(wish.resource)
+        elif verdict.why:
+            await self.approvals.hold(wish.resource.ref, verdict.why)
         return verdict
 
     def at_once(self, wish: Wish) -> Verdict | None:
@@ -108,16 +110,10 @@ class Gate:
         digest = self.digest(resource)
         if digest in (NOTHING, self.let(ref)):
             return Verdict(digest, head=entry.head if entry else "")
-        known = self.approvals.get(ref)
-        if known.machine and not self._agreed(known, digest, resource):
-            return Verdict(digest, "machine")
-        if digest in (known.released, self._promised.get(ref)):
-            return Verdict(digest)
-        if why := self._waits(known, digest, resource):
-            return Verdict(digest, why)
-        return (
-            None if self._trust == "follow" and not _by_person(known, digest) else Verdict(digest)
-        )
+        claim, agreed = self._claim(resource), self._agreed(digest, resource)
+        if not agreed and claim is not None and self._may_speak(claim, digest, resource):
+            return None
+        return self._by_trust(digest, resource) if agreed else Verdict(digest, "machine")
 
     async def passed(self, ref: Ref) -> None:
         """What it executes was let through, and stands in the ledger; or it has been taken down."""
@@ -140,7 +136,7 @@ class Gate:
     def executes(self, resource: Resource) -> bytes:
         """What it would run."""
         kind = self._kinds.get(resource.ref.kind)
-        return b"" if kind is None else kind.executes(self._specs.want(resource, {}))
+        return b"" if kind is None else kind.executes(self.want(resource))
 
     def digest(self, resource: Resource) -> str:
         """The digest of what it would run."""
@@ -150,6 +146,10 @@ class Gate:
         digest = digest_of(self.executes(resource))
         self._digests[resource.ref] = resource, digest
         return digest
+
+    def want(self, resource: Resource) -> Want[Any]:
+        """It as its kind sees it, without what others publish."""
+        return self._specs.want(resource, {})
 
     async def give(self, wishes: Iterable[Wish]) -> None:
         """A person applied these: what waits for no more than that passes. At once in memory."""
@@ -180,16 +180,52 @@ class Gate:
         # Written before there was a gate: what stood there had run.
         return digest_of(self.executes(entry.resource))
 
-    def _agreed(self, known: Approval, digest: str, resource: Resource) -> bool:
+    def _claim(self, resource: Resource) -> Claim | None:
+        """What it tells of a machine that made it."""
+        return self._kinds[resource.ref.kind].claim(self.want(resource))
+
+    def _agreed(self, digest: str, resource: Resource) -> bool:
+        """Whether it is no machine's, or somebody agreed to it."""
+        known, claim = self.approvals.get(resource.ref), self._claim(resource)
+        if not known.machine and claim is None:
+            return True
         if any(grant.digest == digest for grant in known.grants):
             return True
-        spec = self._specs.typed(resource).spec
-        return known.auto and self._kinds[resource.ref.kind].unasked(spec)
+        # What nobody here ever marked came with its manifest, which is a person's.
+        auto = known.auto or not known.machine
+        return auto and self._kinds[resource.ref.kind].unasked(self.want(resource).spec)
+
+    def _may_speak(self, claim: Claim, digest: str, resource: Resource) -> bool:
+        """Whether the approval in its own file is for this, and no agent can have written it."""
+        held = self.approvals.get(resource.ref).held
+        return claim.digest == digest and held != "agent" and not self._is_pinned(resource)
+
+    async def _told_of(self, resource: Resource) -> None:
+        """A machine's change waits. What only the thing itself tells is written down."""
+        ref = resource.ref
+        if self._claim(resource) is None:
+            return
+        if self._is_pinned(resource):  # when the agent has left, git still has what it committed
+            await self.approvals.hold(ref, "agent")
+        if not self.approvals.machine_made(ref):
+            await self.approvals.mark(ref, auto=True)
+
+    def _by_trust(self, digest: str, resource: Resource) -> Verdict | None:
+        """On a change that is no machine's, or was agreed to; None = git has to be asked."""
+        known = self.approvals.get(resource.ref)
+        if digest in (known.released, self._promised.get(resource.ref)):
+            return Verdict(digest)
+        if why := self._waits(known, digest, resource):
+            return Verdict(digest, why)
+        ask = self._trust == "follow" and not _by_person(known, digest)
+        return None if ask else Verdict(digest)
+
+    def _is_pinned(self, resource: Resource) -> bool:
+        return any(lies_in(resource.place.file, pin) for pin in self.approvals.pinned())
 
     def _waits(self, known: Approval, digest: str, resource: Resource) -> Why | Literal[""]:
         """Why any change of it waits now; "" = not any."""
-        pins = self.approvals.pinned()
-        if pins and any(lies_in(resource.place.file, pin) for pin in pins):
+        if self._is_pinned(resource):
             return "agent"
         if self._trust == "pin":
             return "pin"
@@ -200,7 +236,7 @@ class Gate:
         return ""
 
     async def _judge_git(self, wish: Wish, quiet: Seconds) -> Verdict:
-        """Under `follow`: did git bring the change, or a hand?"""
+        """Does git have the approval that a file of it tells of? And did git bring the change?"""
         resource, ref = wish.resource, wish.resource.ref
         digest = self.digest(resource)
         found = await asyncio.to_thread(self._sources.traced, resource)
@@ -209,8 +245,19 @@ class Gate:
             return Verdict(digest, again=QUIET)
         if left := self._until_quiet(ref, (digest, found.head), quiet if found.head else 0.0):
             return Verdict(digest, again=left)
+        if not self._agreed(digest, resource) and not self._vouched(digest, resource, found):
+            return Verdict(digest, "machine", head=found.head)
+        if verdict := self._by_trust(digest, resource):
+            return replace(verdict, head=found.head)
         why: Why | Literal[""] = "git" if self._brought(resource, found) else ""
         return Verdict(digest, why, head=found.head)
+
+    def _vouched(self, digest: str, resource: Resource, found: Traced) -> bool:
+        """Whether git has the file that says so, to the byte. Looked at anew: that took a while."""
+        claim = self._claim(resource)
+        if claim is None or not self._may_speak(claim, digest, resource):
+            return False
+        return bool(found.head) and claim.file in found.exact
 
     def _until_quiet(self, ref: Ref, state: tuple[str, str], quiet: Seconds) -> Seconds:
         """Seconds until `state` will have stood for `quiet`; 0 = it has."""

@@ -47,7 +47,12 @@ class Part(BaseModel):
     """A part of a spec: frozen, strict, closed; camelCase as in manifests."""
 
     model_config = ConfigDict(
-        frozen=True, strict=True, extra="forbid", alias_generator=to_camel, populate_by_name=True
+        frozen=True,
+        strict=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        defer_build=True,  # a validator is made when the first such resource is read, not at start
     )
 
 

@@ -43,7 +43,7 @@ def traced(resource: Resource) -> Traced:
         name: os.path.join(os.path.dirname(manifest), name) for name in resource.files
     }
     heads: dict[str, str] = {}
-    equal = set()
+    equal, exact = set[str](), set[str]()
     for part, path in paths.items():
         real = os.path.realpath(path)
         root = git.work_tree(os.path.dirname(real))
@@ -58,7 +58,10 @@ def traced(resource: Resource) -> Traced:
         blob = _blob(root, os.path.relpath(real, root), real)
         if blob is not None and (blob.written or _is(resource, part, blob.data)):
             equal.add(part)
-    return Traced("+".join(sorted(heads.values())), equal=frozenset(equal))
+            if resource.files.get(part) == blob.data:
+                exact.add(part)
+    head = "+".join(sorted(heads.values()))
+    return Traced(head, equal=frozenset(equal), exact=frozenset(exact))
 
 
 def _is(resource: Resource, part: str, data: bytes) -> bool:

@@ -48,6 +48,17 @@ class Want(Generic[Spec]):
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """What a thing tells of its own origin: a machine made what it executes.
+
+    `file`, one of those its spec names, says that somebody agreed to `digest`; "" = it says not.
+    """
+
+    file: str
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """A column of `get`. `value` is a dotted path into the object (`spec.model`, `status.port`)."""
 
@@ -77,6 +88,8 @@ class Kind(Generic[Spec, Seen, StepT]):
     `uses` names the ports of World its driver and verbs get; others raise on access.
     `nothing` is the Seen of a world in which the thing never was.
     `unasked`: whether the spec says that what a model wrote of it may run without a person's word.
+    `claim`: what it tells of a machine that made it, None = nothing. `stands`: what of it is there
+    now and would be run, in the form of `executes`; None where that is what was let through last.
     """
 
     name: str  # "Command"
@@ -96,6 +109,8 @@ class Kind(Generic[Spec, Seen, StepT]):
     volatile: frozenset[str] = frozenset()
     verbs: tuple[Verb[Any, Any], ...] = ()
     unasked: Callable[[Spec], bool] = lambda _: False
+    claim: Callable[[Want[Spec]], Claim | None] = lambda _: None
+    stands: Callable[[Want[Spec], Seen], bytes] | None = None
 
 
 AnyKind = Kind[Any, Any, Any]

@@ -56,9 +56,11 @@ class Traced:
     """What git knows of a document. `head` is the commit, "" = no work tree, or git cannot tell.
 
     `busy`: git is in the middle of something, and shows neither the old state nor the new one.
-    `equal`: the parts that are what HEAD has; none outside a work tree.
+    `equal`: the parts that are what HEAD has; none outside a work tree, all where git cannot tell.
+    `exact`: those files of which the bytes read are HEAD's, and nothing less will do.
     """
 
     head: str = ""
     busy: bool = False
     equal: frozenset[str] = frozenset()
+    exact: frozenset[str] = frozenset()

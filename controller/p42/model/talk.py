@@ -62,14 +62,18 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """The last piece. `usage` and `cost` (micro-USD) are of all calls the answer took."""
+    """The last piece. `usage` and `cost` (micro-USD) are of all calls the answer took.
+
+    `usage` None = nobody counted. `notes` are for who asked, and no part of the answer.
+    """
 
     answer: Answer
     session: str
     agent: str
-    usage: Usage
+    usage: Usage | None
     cost: int
     forged: Sequence[Forged] = ()
+    notes: Sequence[str] = ()
 
 
 Spoken = Text | ToolCall | Asked | Used | Said
@@ -96,7 +100,10 @@ class Talks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A whole reply of an agent, for who acts on it. `agent` are the facts of its registration."""
+    """A whole reply of an agent, for who acts on it. `agent` are the facts of its registration.
+
+    `asked`: the person asked for a command, in these words; "" = the agent may have made one.
+    """
 
     name: str
     agent: Mapping[str, Any]
@@ -104,6 +111,7 @@ class Heard:
     text: str
     model: str
     calls: Sequence[ToolCall] = field(default_factory=tuple)
+    asked: str = ""
 
 
 class Listener(Protocol):
@@ -115,6 +123,9 @@ class Listener(Protocol):
 
 class ToolBox(Protocol):
     """What agents may call."""
+
+    async def ready(self, name: str, agent: Mapping[str, Any]) -> Sequence[str]:
+        """Have ready what it may call; what cannot be called now, and why, in sentences."""
 
     def offered(self, name: str, agent: Mapping[str, Any]) -> Sequence[Tool]:
         """The tools of this agent."""

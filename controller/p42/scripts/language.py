@@ -8,6 +8,8 @@ from typing import Literal
 
 Language = Literal["bash", "python", "node"]
 
+INTERPRETERS: Mapping[Language, str] = {"bash": "bash", "python": "python3", "node": "node"}
+
 # Programs by their name without a version. What POSIX shells share is all our checks use.
 _PROGRAMS: Mapping[str, Language] = {
     "bash": "bash", "sh": "bash", "dash": "bash", "ksh": "bash", "zsh": "bash",

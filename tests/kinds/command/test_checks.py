@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from p42.kinds.command.checks import guarded
-from p42.kinds.command.plan import forged
+from p42.kinds.command.runs import forged
 from tests.kinds.command.conftest import Declare
 
 SCRIPTS = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from p42.kinds.command.plan import executes, forged
+from p42.kinds.command.runs import executes, forged
 from p42.scripts.marker import marked_name
 from tests.kinds.command.conftest import Declare
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from p42.kinds.command import installer
-from p42.kinds.command.plan import forged
+from p42.kinds.command.runs import forged
 from tests.kinds.command.conftest import Declare
 
 TOOLS = ("dirname", "head", "sed", "tr", "sort", "id", "bash", "cat")

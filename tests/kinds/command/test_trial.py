@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from p42.kinds.command import spec, trial
-from p42.kinds.command.plan import forged, work_of
+from p42.kinds.command.runs import forged, work_of
 from p42.model.errors import Retry
 from p42.model.ports import Files, Run
 from p42.model.refs import Ref

@@ -18,16 +18,11 @@ from p42.cli.repl.talk import Talk, tell_forged
 from p42.client import link
 from p42.model.errors import NoDaemon, P42Error
 
-FORGE = (
-    "Now make the command we spoke of. Answer with one fenced json block and nothing else: an "
-    "object with name (a-z, 0-9 and -), description, implementation (the whole script), language "
-    "(bash, python or node) and dependencies (a list of programs)."
-)
 HELP = """\
 /new           begin another conversation     /end     say that this one is over, and leave
 /resume ID     go on with that one            /sessions  the latest with this agent
 /model [ID]    the model, or another one      /cost    what this sitting used
-/forge         make the command we spoke of   /help    this
+/forge [WHAT]  make the command we spoke of, or that one          /help    this
 Enter sends; Alt-Enter begins a new line; Ctrl-C ends an answer; Ctrl-D leaves."""
 
 
@@ -75,7 +70,7 @@ def _command(talk: Talk, text: str) -> bool:
     commands: dict[str, Callable[[Talk, str], None]] = {
         "new": _new, "resume": _resume, "sessions": _sessions, "model": _model,
         "cost": lambda talk, _: terminal.notice(talk.bill),
-        "forge": lambda talk, rest: tell_forged(talk.say(f"{FORGE}\n{rest}".strip())),
+        "forge": lambda talk, rest: tell_forged(talk.say(f"/forge {rest}".strip())),
         "help": lambda *_: terminal.notice(HELP),
     }  # fmt: skip
     if word in commands:

@@ -16,6 +16,7 @@ from p42.model.money import usd
 
 GRACE = 5.0  # s beyond the deadline, for the daemon to say itself that it ran out
 NOTED = 200  # characters of a tool's arguments and of its result that are shown beside the answer
+FORGE = "/forge"  # what makes a command of a conversation, through every door
 FRESH = 3600.0  # s; a conversation that rested longer is not gone on with unasked
 
 
@@ -30,10 +31,12 @@ class Talk:
     cost: int = 0
     tokens: dict[str, int] = field(default_factory=lambda: {"in": 0, "out": 0})
     messages: int = 0
+    uncounted: int = 0  # messages whose tokens nobody counted
 
     def say(self, message: str) -> dict[str, Any]:
         """Say it and let the answer be heard. Ctrl-C ends the answer and not the conversation."""
         told: dict[str, Any] = {}
+        quiet = message.split(maxsplit=1)[:1] == [FORGE]
         payload = {**self._payload(message), "person": terminal.can_ask()}
         parts: Any = link.stream(home(), "say", payload, timeout=self._limit)
         with Voice() as voice, closing(parts) as coming:
@@ -41,6 +44,8 @@ class Talk:
                 if "data" in part:
                     told = part["data"]
                 elif "text" in part["stream"]:
+                    if quiet:  # a spec as JSON, perhaps several; the manifest is shown instead
+                        continue
                     voice.say(part["stream"]["text"])
                 elif "ask" in part["stream"]:
                     with voice.aside():
@@ -67,9 +72,10 @@ class Talk:
     @property
     def bill(self) -> str:
         """What this sitting used."""
+        unknown = f" (of {self.uncounted} messages nobody knows)" if self.uncounted else ""
         return (
             f"{self.messages} messages, {self.tokens['in']} tokens in, "
-            f"{self.tokens['out']} out, {usd(self.cost)}"
+            f"{self.tokens['out']} out{unknown}, {usd(self.cost)}"
         )
 
     @property
@@ -88,8 +94,11 @@ class Talk:
         self.session = told["session"]
         self.messages += 1
         self.cost += told["usage"]["costMicroUsd"]
-        self.tokens["in"] += told["usage"]["inputTokens"]
-        self.tokens["out"] += told["usage"]["outputTokens"]
+        self.tokens["in"] += told["usage"]["inputTokens"] or 0
+        self.tokens["out"] += told["usage"]["outputTokens"] or 0
+        self.uncounted += told["usage"]["inputTokens"] is None
+        for note in told.get("notes", ()):
+            terminal.notice(terminal.plain(note))
 
 
 def tell_forged(told: dict[str, Any]) -> None:

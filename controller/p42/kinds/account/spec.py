@@ -103,7 +103,9 @@ class Account(Part):
     prices: dict[str, Price] = Field(
         {}, description="USD per million tokens by model; overrides the price list."
     )
-    refresh: Refresh = Field(Refresh(), description="When a token that runs out is renewed.")
+    refresh: Refresh = Field(
+        Refresh.model_construct(), description="When a token that runs out is renewed."
+    )
 
 
 SPEC = Account

@@ -34,11 +34,16 @@ def _needs(spec: Agent) -> Iterable[Ref]:
 
 
 def _executes(want: Want[Agent]) -> bytes:
-    """The program with all it is started with, and the tools it is given."""
+    """The program with all it is started with, and the tools it is given. What it is told of an
+    earlier conversation makes no other program of it.
+    """
     process = want.spec.process
     if process is None:
         return b""
-    body = {"process": process.model_dump(mode="json"), "tools": list(want.spec.tools)}
+    body = {
+        "process": process.model_dump(mode="json", exclude={"resume"}),
+        "tools": list(want.spec.tools),
+    }
     return json.dumps(body, sort_keys=True, indent=1).encode()
 
 

@@ -40,15 +40,23 @@ Rule = Annotated[
     str,
     Field(
         pattern=PATTERN,
-        examples=[*(f"p42.{verb}" for verb in VERBS), "p42.*", "command/hello", "command/*"],
+        examples=[
+            *(f"p42.{verb}" for verb in VERBS),
+            "p42.*",
+            "command/hello",
+            "command/*",
+            "integration/files/*",
+        ],
     ),
 ]
 
 
 class Permissions(Part):
-    """What it may call. `deny` wins over `ask`, `ask` over `allow`.
+    """What it may call. The most specific rule decides; of two as specific, `deny` before `ask`
+    before `allow`.
 
-    What no rule names: p42's own read-only verbs are allowed, commands are asked for.
+    What no rule names: p42's own read-only verbs are allowed, commands and tools of integrations
+    are asked for.
     """
 
     allow: tuple[Rule, ...] = Field((), description="Tools it may call unasked.")
@@ -65,6 +73,11 @@ class Process(Part):
     cwd: Line | None = Field(None, description="The directory it is started in.")
     protocol: Literal["claude-stream-json", "lines"] = Field(
         "lines", description="How it is spoken to."
+    )
+    resume: bool = Field(
+        False,
+        description="Protocol lines: whether, started in the middle of a conversation, it is first "
+        "given what was said: P42_HISTORY lines, `user: TEXT` or `assistant: TEXT`.",
     )
 
 
@@ -112,7 +125,9 @@ class Agent(Part):
         None, description="How freely it chooses its words, 0 to 2."
     )
     max_tokens: Count = Field(1024, description="The most tokens of one answer.")
-    memory: Memory = Field(Memory(), description="How much of a conversation is sent.")
+    memory: Memory = Field(
+        Memory.model_construct(), description="How much of a conversation is sent."
+    )
     tools: tuple[IntegrationName, ...] = Field((), description="Integrations it may use.")
     permissions: Permissions | None = Field(
         None,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from p42.kinds.command.driver import Driver
-from p42.kinds.command.plan import executes, finish, plan, predict, told
+from p42.kinds.command.pinned import claim
+from p42.kinds.command.plan import finish, plan, predict
+from p42.kinds.command.runs import executes, stands, told
 from p42.kinds.command.seen import Seen, Step
 from p42.kinds.command.spec import KIND, PLURAL, SHORT, Command
 from p42.model.kind import Column, Kind, Want
@@ -42,10 +44,12 @@ kind: Kind[Command, Seen, Step] = Kind(
     ),
     uses=frozenset({"files", "processes", "registry", "works", "models", "approvals", "pins"}),
     unasked=lambda spec: spec.approve == "auto",
+    claim=claim,
+    stands=stands,
     # The lock stands in the user's tree, what is known of approval in the engine's book: neither
     # goes with the command.
     volatile=frozenset(
-        {"rival", "interpreter", "missing", "trial", "verdict", "work"}
+        {"rival", "interpreter", "missing", "trial", "verdict", "work", "stage"}
         | {"lock", "result", "machine", "approved", "vouched"}
     ),
 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -16,6 +16,7 @@ from p42.model.completion import Message, Prompt
 from p42.model.kind import Want
 from p42.model.refs import Ref
 from p42.scripts.draft import draft
+from p42.scripts.examples import simply
 from p42.scripts.language import Language
 from p42.scripts.lock import Version, digest_of
 from p42.scripts.reply import Unfit, blocks, loaded, shown
@@ -47,8 +48,18 @@ class Asked:
         return f"agent/{self.name}" if self.name else ""
 
 
-def asked(want: Want[Command]) -> Asked:
-    """The question that `want`'s prompt comes to. Unfit for an agent that is no model."""
+class Failed(NamedTuple):
+    """An answer that was tried and is not good enough, and why."""
+
+    version: Version
+    problem: str
+
+
+def asked(want: Want[Command], failed: Sequence[Failed] = ()) -> Asked:
+    """The question that `want`'s prompt comes to, and what was answered before and `failed`.
+
+    Unfit for an agent that is no model.
+    """
     spec, name = want.spec, want.spec.agent_ref or ""
     facts = _agent(want)
     if facts.get("runtime", "model") != "model":
@@ -56,19 +67,20 @@ def asked(want: Want[Command]) -> Asked:
     persona = f"{facts['persona']}\n\n" if facts.get("persona") else ""
     return Asked(name, facts.get("accountRef"), Prompt(
         spec.model or facts.get("model") or "",
-        (Message("user", _question(spec)),),
+        (Message("user", _question(spec)), *_talk(failed)),
         persona + _TASK,
         max_tokens=max(MOST_TOKENS, int(facts.get("maxTokens") or 0)),
         temperature=facts.get("temperature"),
-        shape=_shape(spec.language),
+        shape=_shape(spec.language), simple=_simple(spec, tries=len(failed)),
     ), spec.language)  # fmt: skip
 
 
-def work_of(want: Want[Command], again: str) -> str:
-    """The id of this forging, made of all that the answer depends on. `again`: of the lock."""
+def work_of(want: Want[Command], again: str, failed: Sequence[Failed] = ()) -> str:
+    """The id of this asking, made of all that the answer depends on. `again`: of the lock."""
     spec, facts = want.spec, _agent(want)
     told = {key: facts.get(key) for key in ("persona", "accountRef", "model", "temperature")}
-    inputs = [_question(spec), spec.language, spec.agent_ref, spec.model, told, again]
+    inputs: list[Any] = [_question(spec), spec.language, spec.agent_ref, spec.model, told, again]
+    inputs += [[kept(each.version).decode(), each.problem] for each in failed]
     text = json.dumps(inputs, sort_keys=True)
     return "forge-" + hashlib.sha256(text.encode()).hexdigest()[:24]
 
@@ -107,6 +119,26 @@ def version_of(result: bytes) -> Version | None:
         told["promptDigest"], told["source"], cast(Language, told["language"]), told["agent"],
         told["model"], tuple(told["dependencies"]), tuple(told["tests"]),
     )  # fmt: skip
+
+
+def _talk(failed: Sequence[Failed]) -> Iterator[Message]:
+    """What was answered so far, and what came of it."""
+    for version, problem in failed:
+        yield Message("assistant", json.dumps({
+            "language": version.language, "dependencies": list(version.dependencies),
+            "implementation": version.source,
+        }))  # fmt: skip
+        yield Message("user", (
+            f"That was tried, and it fails: {problem}. Mend it, and answer again with the whole "
+            "JSON object only."
+        ))  # fmt: skip
+
+
+def _simple(spec: Command, *, tries: int) -> Prompt | None:
+    """For the small model here, which does as the examples do: and those are shell scripts."""
+    if spec.prompt is None or spec.language not in (None, "bash"):
+        return None
+    return simply(spec.prompt, tries=tries)
 
 
 def _agent(want: Want[Command]) -> Mapping[str, Any]:

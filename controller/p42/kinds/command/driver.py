@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import shutil
 from collections.abc import Callable
 
 from p42.kinds.command import installer, trial
 from p42.kinds.command.pinned import meant
-from p42.kinds.command.plan import forged, told, work_of
 from p42.kinds.command.promptdriver import PromptDriver
+from p42.kinds.command.runs import forged, told, work_of
 from p42.kinds.command.seen import (
     MODE,
     Agree,
@@ -23,6 +22,7 @@ from p42.kinds.command.seen import (
     SetAside,
     SetMode,
     Sign,
+    StartCheck,
     StartForge,
     StartTests,
     Step,
@@ -32,6 +32,7 @@ from p42.kinds.command.seen import (
 )
 from p42.kinds.command.spec import KIND, Command
 from p42.model.kind import Want
+from p42.model.plan import Outcome
 from p42.model.ports import Entry, Registration, World
 from p42.model.refs import Ref, is_name
 from p42.scripts.marker import marked_name
@@ -55,14 +56,14 @@ class Driver:
         entry = self._world.files.look(self._directory / ref.name)
         form = "absent" if entry is None else entry.form
         entry = entry if entry is not None and form == "file" else _NOTHING
-        tried, verdict, work = self._trial(want)
+        tried, outcome, work = self._trial(want)
         seen = Seen(
             form=form, mode=entry.mode, data=entry.data,
             claimed=self._world.registry.get(ref) is not None,
             marked=form == "file" and self._made(ref, entry.data),
             rival=self._rival(ref.name), interpreter=self._interpreter(want),
             missing=self._missing(want), installer=self._installed(want),
-            trial=tried, verdict=verdict, work=work,
+            trial=tried, verdict=outcome.detail, result=outcome.result, work=work,
         )  # fmt: skip
         if want is None or want.spec.prompt is None:
             return seen
@@ -72,12 +73,13 @@ class Driver:
         """Do one step."""
         files, path = self._world.files, self._directory / ref.name
         match step:
-            case Mark() | Agree() | StartForge() | Pin() | Sign():
+            case Mark() | Agree() | StartForge() | StartCheck() | Pin() | Sign():
                 if want is not None:
+                    self._sweep()
                     await self._prompts.act(want, step)
             case StartTests(work):
                 if want is not None:
-                    self._start(ref, want, work)
+                    await self._start(ref, want, work)
             case SetAside():
                 files.set_aside(path)
             case Claim():
@@ -113,14 +115,15 @@ class Driver:
     async def watch(self, wake: Callable[[Ref | None], None]) -> None:
         """Names that changed in the directory are names of commands."""
         self._sweep()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._prompts.watch(wake))
-            async for names in self._world.files.follow(self._directory):
-                for name in names:
-                    if is_name(name):
-                        wake(Ref(KIND, name))
+        async for names in self._world.files.follow(self._directory):
+            for name in names:
+                if is_name(name):
+                    wake(Ref(KIND, name))
 
-    def _start(self, ref: Ref, want: Want[Command], work: str) -> None:
+    async def _start(self, ref: Ref, want: Want[Command], work: str) -> None:
+        known = self._world.works.get(work)
+        if known is not None and known.outcome and trial.unrun(known.outcome.result):
+            await self._world.works.forget(work)
         data, real = forged(want), meant(want)
         if data is None or real is None:
             raise RuntimeError("tests of a command that has no bytes")
@@ -136,16 +139,13 @@ class Driver:
             self._swept = True
             shutil.rmtree(trial.place(self._world.home), ignore_errors=True)
 
-    def _trial(self, want: Want[Command] | None) -> tuple[Trial, str, str]:
+    def _trial(self, want: Want[Command] | None) -> tuple[Trial, Outcome, str]:
         work = work_of(want) if want is not None else ""
-        if not work:
-            return "none", "", ""
-        found = self._world.works.get(work)
-        if found is None:
-            return "unknown", "", work
-        if found.outcome is None:
-            return "running", "", work
-        return ("passed" if found.outcome.ok else "failed"), found.outcome.detail, work
+        found = self._world.works.get(work) if work else None
+        if found is None or found.outcome is None:
+            state: Trial = "none" if not work else "unknown" if found is None else "running"
+            return state, Outcome(work, ok=False), work
+        return ("passed" if found.outcome.ok else "failed"), found.outcome, work
 
     def _rival(self, name: str) -> str:
         if name in WORDS:

@@ -20,6 +20,7 @@ from p42.model.completion import Answer, Call, Cut, Message, Prompt
 from p42.model.errors import Blocked, Retry, TimedOut
 from p42.model.plan import Outcome
 from p42.model.reasons import REASONS
+from p42.scripts.examples import warmer
 from p42.scripts.reply import Unfit
 
 TRIES = 3  # answers that cannot be used; each is paid for
@@ -57,13 +58,13 @@ class Work:
 
     async def _tried(self, work: str) -> Outcome:
         prompt, problem = self.asked.prompt, ""
-        for _ in range(TRIES):
+        for number in range(1, TRIES + 1):
             answer = await self._answer(prompt)
             try:
                 version = answered(self.asked, self.spec, answer.reply.text, answer.reply.model)
             except Unfit as error:
                 problem = str(error)
-                prompt = _mended(self.asked.prompt, answer.reply.text, problem)
+                prompt = _mended(self.asked.prompt, answer.reply.text, problem, tries=number)
             else:
                 detail = f"{len(version.source)} characters of {version.language}"
                 return Outcome(work, ok=True, detail=detail, result=kept(version))
@@ -99,8 +100,8 @@ def _told(failure: Failure) -> bytes:
     return json.dumps(list(failure)).encode()
 
 
-def _mended(prompt: Prompt, said: str, problem: str) -> Prompt:
-    """The question once more, with what was wrong with the answer."""
+def _mended(prompt: Prompt, said: str, problem: str, *, tries: int) -> Prompt:
+    """The question once more, with what was wrong with the answer. `tries` of them failed."""
     turns = (
         *prompt.messages,
         Message("assistant", said[:20_000] or "..."),
@@ -108,4 +109,5 @@ def _mended(prompt: Prompt, said: str, problem: str) -> Prompt:
             "user", f"That cannot be used: {problem}. Answer again, with the JSON object only."
         ),
     )
-    return replace(prompt, messages=turns)
+    simple = prompt.simple and replace(prompt.simple, temperature=warmer(tries))
+    return replace(prompt, messages=turns, simple=simple)

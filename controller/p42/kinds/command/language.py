@@ -11,9 +11,13 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from p42.kinds.command.spec import Command
-from p42.scripts.language import Language, program_language, shebang_program
+from p42.scripts.language import (
+    INTERPRETERS,
+    Language,
+    program_language,
+    shebang_program,
+)
 
-INTERPRETERS: Mapping[Language, str] = {"bash": "bash", "python": "python3", "node": "node"}
 _ENDINGS: Mapping[str, Language] = {
     ".sh": "bash", ".bash": "bash", ".py": "python",
     ".js": "node", ".cjs": "node", ".mjs": "node",

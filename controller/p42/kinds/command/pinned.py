@@ -13,7 +13,7 @@ from functools import lru_cache
 from pydantic import TypeAdapter
 
 from p42.kinds.command.spec import Command, Test
-from p42.model.kind import Want
+from p42.model.kind import Claim, Want
 from p42.scripts.lock import Lock, Version, name_of, parse
 from p42.scripts.reply import Unfit
 
@@ -51,6 +51,15 @@ def locked(want: Want[Command]) -> Lock | None:
     """The lock that came with the manifest; None without one. Unfit for one nobody can read."""
     data = want.files.get(name_of(want.ref.name))
     return None if data is None else parse(data)
+
+
+def claim(want: Want[Command]) -> Claim | None:
+    """That a model made it, where a lock is what it runs; and what the lock says was agreed to."""
+    if want.spec.prompt is None or meant(want) is None:
+        return None
+    lock = locked(want)
+    approved = lock.current.approved if lock is not None and lock.current is not None else ""
+    return Claim(name_of(want.ref.name), approved)
 
 
 def fits(spec: Command, data: bytes) -> bool:

@@ -13,15 +13,11 @@ be taken for ours and lost.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import replace
-from functools import lru_cache
 
-from p42.kinds.command import asking, promptplan
-from p42.kinds.command.forge import forge, source_of
-from p42.kinds.command.language import Spoken, spoken
-from p42.kinds.command.pinned import Same, meant
+from p42.kinds.command import promptplan
+from p42.kinds.command.pinned import meant
+from p42.kinds.command.runs import executes, forged, told
 from p42.kinds.command.seen import (
     MODE,
     Agree,
@@ -34,6 +30,7 @@ from p42.kinds.command.seen import (
     SetAside,
     SetMode,
     Sign,
+    StartCheck,
     StartForge,
     StartTests,
     Step,
@@ -42,64 +39,11 @@ from p42.kinds.command.seen import (
     WriteFile,
 )
 from p42.kinds.command.spec import Command
+from p42.kinds.command.trial import AGAIN, unrun
 from p42.model.kind import Want
 from p42.model.plan import Instant, Outcome, Plan
 from p42.model.resource import Annotation
 from p42.model.status import Status, in_progress, reconciled
-
-_RUN_SO = b"\n--- run so, by p42:\n"
-
-
-@lru_cache(maxsize=4096)  # every look asks for the same bytes again
-def _forge(name: str, same: Same, source: bytes) -> bytes:
-    return forge(name, same.spec, source)
-
-
-def forged(want: Want[Command]) -> bytes | None:
-    """The bytes that have to stand at the path; None for a prompt that has to be forged first."""
-    real = meant(want)
-    source = source_of(real.spec, real.files) if real is not None else None
-    if real is None or source is None:
-        return None
-    return _forge(want.ref.name, Same(real.spec), source)
-
-
-def told(want: Want[Command]) -> Spoken:
-    """Language and interpreter."""
-    spec = (meant(want) or want).spec
-    return spoken(spec, source_of(spec, want.files) or b"")
-
-
-def executes(want: Want[Command]) -> bytes:
-    """What trust is about: the bytes that run (the shebang with them), the tests that run them,
-    and what they may reach. Lines of JSON behind a line of our own, for a person to read.
-
-    Nothing for a prompt without a script: asking a model runs nothing.
-    """
-    real, data = meant(want), forged(want)
-    if real is None or data is None:
-        return b""
-    spec = real.spec
-    lines = [json.dumps({"test": test.model_dump(mode="json")}) for test in spec.tests]
-    if spec.sandbox is not None:
-        lines.append(json.dumps({"sandbox": spec.sandbox.model_dump(mode="json")}))
-    # The last such line is always ours, so no script can say for itself what it may reach.
-    if not lines and _RUN_SO not in data:
-        return data
-    return data + _RUN_SO + "\n".join(lines).encode()
-
-
-def work_of(want: Want[Command]) -> str:
-    """The id of the test run for these bytes and tests, or of the forging that has to come first.
-
-    "" when there is nothing to run.
-    """
-    real = meant(want)
-    if real is None:
-        return asking.work_of(want, promptplan.again(want))
-    if not real.spec.tests:
-        return ""
-    return "tests-" + hashlib.sha256(executes(want)).hexdigest()[:24]
 
 
 def plan(want: Want[Command] | None, seen: Seen, now: Instant) -> Plan[Step]:
@@ -107,16 +51,16 @@ def plan(want: Want[Command] | None, seen: Seen, now: Instant) -> Plan[Step]:
     if want is None:
         return _gone(seen)
     if want.spec.prompt is None:
-        return _made_so(want, seen)
+        return _made_so(want, seen, now)
     real = meant(want)
-    if real is not None:
-        made = _made_so(real, seen)
+    if real is not None and not seen.stage:
+        made = _made_so(real, seen, now)
         return promptplan.held(want, seen, made, executes=executes(want))
     way = _in_the_way(want, seen)
     return Plan((), way) if way is not None else promptplan.forging(want, seen, now)
 
 
-def _made_so(want: Want[Command], seen: Seen) -> Plan[Step]:
+def _made_so(want: Want[Command], seen: Seen, now: Instant) -> Plan[Step]:
     """The plan of a command that has a script."""
     data = forged(want)
     if data is None:
@@ -124,6 +68,10 @@ def _made_so(want: Want[Command], seen: Seen) -> Plan[Step]:
     blocked = _in_the_way(want, seen) or _without(want, seen)
     if blocked is not None:
         return Plan((), blocked)
+    if seen.trial == "failed" and (due := unrun(seen.result)):
+        if now < due:
+            return Plan((), _untested(seen), AGAIN)
+        seen = replace(seen, trial="unknown")
     if seen.trial == "failed":
         return Plan((), _failed(seen))
     if seen.trial == "running":
@@ -138,8 +86,12 @@ def _made_so(want: Want[Command], seen: Seen) -> Plan[Step]:
 def predict(seen: Seen, step: Step) -> Seen:
     """What is there after `step`. ValueError for one that may not be done."""
     match step:
-        case StartTests(work) | StartForge(work):
+        case StartTests(work):
             return replace(seen, trial="running", work=work, verdict="", result=b"")
+        case StartForge(work):
+            return replace(seen, trial="running", work=work, verdict="", result=b"", stage="ask")
+        case StartCheck(work):
+            return replace(seen, trial="running", work=work, verdict="", stage="check")
         case Mark():
             return replace(seen, machine=True)
         case Agree():
@@ -174,7 +126,8 @@ def finish(seen: Seen, outcome: Outcome) -> Seen:
     if seen.trial != "running" or outcome.work not in ("", seen.work):
         return seen
     trial: Trial = "passed" if outcome.ok else "failed"
-    return replace(seen, trial=trial, verdict=outcome.detail, result=outcome.result)
+    result = seen.result if seen.stage == "check" else outcome.result
+    return replace(seen, trial=trial, verdict=outcome.detail, result=result)
 
 
 def _legal(holds: bool, why: str) -> None:
@@ -266,3 +219,10 @@ def _failed(seen: Seen) -> Status:
     return Status(
         "False", "TestsFailed", message=f"{seen.verdict}{old}", template="its tests failed"
     )
+
+
+def _untested(seen: Seen) -> Status:
+    return Status(
+        "False", "Blocked", message=f"its tests could not be run: {seen.verdict}",
+        template="its tests could not be run",
+    )  # fmt: skip

@@ -1,31 +1,27 @@
-"""Prompt driver: looks at lock, forging and approval of a prompt, and does their steps.
-
-A lock that came from elsewhere, and that nobody approved, is a model's work that this home does not
-know as such. That is written down beside the loop, and not as a step: with its first step a thing
-counts as let through, and there would be nothing left to approve.
-"""
+"""Prompt driver: looks at lock, forging and approval of a prompt, and does their steps."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 
-from p42.kinds.command.asking import asked
+from p42.kinds.command import trial
+from p42.kinds.command.asking import asked, kept
+from p42.kinds.command.attempts import Attempt, last, same
 from p42.kinds.command.forging import Work, failure_of
 from p42.kinds.command.pinned import meant
-from p42.kinds.command.plan import executes
-from p42.kinds.command.seen import Agree, Mark, Pin, Seen, Sign, StartForge
+from p42.kinds.command.promptplan import again
+from p42.kinds.command.runs import executes, forged
+from p42.kinds.command.seen import Agree, Mark, Pin, Seen, Sign, StartCheck, StartForge
 from p42.kinds.command.spec import Command
 from p42.model.approval import digest_of
-from p42.model.errors import Blocked, Retry
+from p42.model.errors import Blocked
+from p42.model.grants import Grants
 from p42.model.kind import Want
 from p42.model.ports import World
-from p42.model.refs import Ref
 from p42.scripts.lock import name_of, parse
 from p42.scripts.reply import Unfit
 
-PromptStep = Mark | Agree | StartForge | Pin | Sign
+PromptStep = Mark | Agree | StartForge | StartCheck | Pin | Sign
 
 
 class PromptDriver:
@@ -33,8 +29,6 @@ class PromptDriver:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._strangers: set[Ref] = set()
-        self._some = asyncio.Event()
 
     async def observe(self, want: Want[Command], seen: Seen) -> Seen:
         """`seen` with what is known of lock, forging and approval."""
@@ -42,29 +36,50 @@ class PromptDriver:
         lock, machine = world.pins.look(ref), world.approvals.machine_made(ref)
         seen = replace(seen, lock=lock, machine=machine)
         if meant(want) is None:
-            work = world.works.get(seen.work)
-            outcome = work.outcome if work is not None else None
-            return replace(seen, result=outcome.result) if outcome is not None else seen
+            return self._forging(want, seen)
         digest = digest_of(executes(want))
         approved = world.approvals.approved(ref, digest)
         vouched = not approved and await self._vouched(want, lock, digest)
-        if not (machine or approved or vouched):
-            self._strangers.add(ref)
-            self._some.set()
-        return replace(seen, approved=approved, vouched=vouched)
+        seen = replace(seen, approved=approved, vouched=vouched)
+        return self._goes_on(want, seen) if seen.trial == "failed" else seen
 
-    async def watch(self, wake: Callable[[Ref | None], None]) -> None:
-        """Write down of each lock from elsewhere that a model made what is in it."""
-        while True:
-            await self._some.wait()
-            self._some.clear()
-            while self._strangers:
-                ref = self._strangers.pop()
-                try:
-                    await self._world.approvals.mark(ref, auto=True)
-                except (Retry, Blocked):
-                    continue  # the disk's trouble; the next look at it asks again
-                wake(ref)
+    def _forging(self, want: Want[Command], seen: Seen) -> Seen:
+        """How far the forging is."""
+        try:
+            found = self._last(want)
+        except Unfit:
+            return seen  # a lock nobody can read: the plan says so
+        seen = replace(seen, stage=found.stage, work=found.work, trial=found.trial)
+        if found.check is not None:
+            return replace(seen, result=kept(found.check.version))
+        if found.stage == "over":
+            said = found.failed[-1].problem
+            told = f"of {len(found.failed)} scripts none is good enough; the last: {said}"
+            return replace(seen, verdict=told, result=b"")
+        if found.outcome is None:
+            return replace(seen, verdict="", result=b"")
+        return replace(seen, verdict=found.outcome.detail, result=found.outcome.result)
+
+    def _goes_on(self, want: Want[Command], seen: Seen) -> Seen:
+        """What failed the tests that had to wait for its approval: is another answer due?
+
+        Only for what this home has just asked for, and never back to what was there before.
+        """
+        lock, found = parse(want.files[name_of(want.ref.name)]), self._last(want)
+        if lock.current is None or found.stage == "over":
+            return seen
+        if not (found.failed and same(found.failed[-1].version, lock.current)):
+            return seen
+        if found.check and any(same(found.check.version, each) for each in lock.earlier):
+            return seen
+        return self._forging(want, seen)
+
+    def _last(self, want: Want[Command]) -> Attempt:
+        files = self._world.files
+        return last(
+            want, again(want), find=self._world.works.get,
+            installed=lambda program: files.which(program) is not None,
+        )  # fmt: skip
 
     async def act(self, want: Want[Command], step: PromptStep) -> None:
         """Do one step."""
@@ -78,12 +93,24 @@ class PromptDriver:
                 await world.approvals.approve(ref, digest_of(executes(want)), by=by)
             case StartForge(work):
                 await self._start(want, work)
+            case StartCheck(work):
+                self._check(want, work)
             case Pin(data, was) | Sign(data, was):
                 world.pins.write(ref, data, was=was)
 
+    def _check(self, want: Want[Command], work: str) -> None:
+        check = self._last(want).check
+        if check is None or check.work != work:
+            return  # something has changed since; the next look says what
+        run = trial.Run(
+            self._world, want.ref.name, data=forged(check.real) or b"", tests=check.tests,
+            grants=Grants(), version=check.version, agreed=check.real.spec.approve == "auto",
+        )  # fmt: skip
+        self._world.works.start(want.ref, work, lambda: run(work))
+
     async def _start(self, want: Want[Command], work: str) -> None:
         try:
-            question = asked(want)
+            question = asked(want, self._last(want).failed)
         except Unfit as error:
             raise Blocked(str(error)) from None
         known, tries = self._world.works.get(work), 0

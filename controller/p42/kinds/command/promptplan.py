@@ -1,6 +1,7 @@
 """Plan of a prompt: forged once into its lock; run when that was read, and approved. Pure.
 
-    no lock for it      Mark  StartForge  ...  Pin        the old command stays as it is
+    no lock for it      Mark  StartForge  ...  StartCheck  ...  Pin     the old command stays
+    its answer fails    StartForge, with what was wrong, a bounded number of times
     in its lock         waits for approval; then  Mark  [Agree]  and as any command
     approved            Sign                              for whoever gets the lock by git
 
@@ -13,8 +14,18 @@ from dataclasses import replace
 
 from p42.kinds.command.asking import asked, version_of
 from p42.kinds.command.forging import AGAIN_FIRST, failure_of
-from p42.kinds.command.pinned import fits, locked
-from p42.kinds.command.seen import Agree, Mark, Pin, Seen, Sign, StartForge, StartTests, Step
+from p42.kinds.command.pinned import fits, locked, meant
+from p42.kinds.command.seen import (
+    Agree,
+    Mark,
+    Pin,
+    Seen,
+    Sign,
+    StartCheck,
+    StartForge,
+    StartTests,
+    Step,
+)
 from p42.kinds.command.spec import Command
 from p42.model.approval import digest_of
 from p42.model.kind import Want
@@ -45,22 +56,36 @@ def forging(want: Want[Command], seen: Seen, now: Instant) -> Plan[Step]:
     except Unfit as error:
         text = str(error)
         told = text if text.startswith("agent/") else f"{file}: {text}; mend it, or delete it"
-        return Plan((), Status("False", "Blocked", message=told, template=told))
+        return Plan((), _blocked(told))
     if seen.lock is not None and (seen.lock == UNTOLD or fits(want.spec, seen.lock)):
-        return Plan((), in_progress(f"{file} was written and is being read"))
+        if seen.lock != want.files.get(file):
+            return Plan((), in_progress(f"{file} was written and is being read"))
+        if meant(want) is None:
+            told = f"{file}: its tests are none that a command can have; mend it, or delete it"
+            return Plan((), _blocked(told))
+    if seen.interpreter and want.spec.language is not None:
+        told = f"it is to be run by {seen.interpreter}, which is not installed; install it"
+        return Plan((), _blocked(told))
     marked = () if seen.machine else (Mark(),)
     whom = f"agent/{question.name}" if question.name else question.prompt.model or "a model"
     start = StartForge(seen.work, whom)
-    match seen.trial:
-        case "running":
+    match seen.stage, seen.trial:
+        case "check", "unknown":
+            return Plan((*marked, StartCheck(seen.work)), in_progress("its answer is to be tried"))
+        case "check", "running":
+            return Plan((), in_progress("its answer is being tried"), in_flight=True)
+        case _, "running":
             return Plan((), in_progress(f"{whom} is asked for a script"), in_flight=True)
-        case "passed":
+        case _, "passed":
             return Plan((*marked, Pin(_lock(want, seen), seen.lock)), in_progress("to be pinned"))
-        case "failed":
+        case "check" | "over", "failed":
+            return Plan((), _failed(want, seen, "TestsFailed"))
+        case _, "failed":
             failure = failure_of(seen.result)
             if failure.again and now >= failure.again:
                 return Plan((*marked, start), in_progress("to be forged"))
-            return Plan((), _failed(want, seen), AGAIN_FIRST if failure.again else None)
+            again_at = AGAIN_FIRST if failure.again else None
+            return Plan((), _failed(want, seen, failure.reason), again_at)
     return Plan((*marked, start), in_progress("to be forged"))
 
 
@@ -68,6 +93,8 @@ def held(want: Want[Command], seen: Seen, made: Plan[Step], *, executes: bytes) 
     """`made`, the plan of what is in the lock, as far as it was agreed to."""
     if not (seen.approved or seen.vouched or want.spec.approve == "auto"):
         return Plan((), _unapproved(want))  # no step: nothing of it counts as let through
+    if made.status.reason == "TestsFailed":
+        return replace(made, status=_asks_again(want, made.status))
     steps: list[Step] = [] if seen.machine else [Mark()]
     if seen.vouched and not seen.approved:
         steps.append(Agree())
@@ -111,10 +138,19 @@ def _unapproved(want: Want[Command]) -> Status:
     return Status("False", "NeedsApproval", template=text)
 
 
-def _failed(want: Want[Command], seen: Seen) -> Status:
+def _asks_again(want: Want[Command], failed: Status) -> Status:
+    more = f"; p42 forge command/{want.ref.name} asks the model once more"
+    return replace(failed, message=failed.message + more, template=failed.template + more)
+
+
+def _failed(want: Want[Command], seen: Seen, reason: str) -> Status:
+    old = "; the old version stays" if seen.form == "file" and seen.ours else ""
     retry = f"change the prompt, or: p42 forge command/{want.ref.name}"
-    reason = failure_of(seen.result).reason
     return Status(
-        "False", reason, message=f"{seen.verdict}; {retry}",
+        "False", reason, message=f"{seen.verdict}{old}; {retry}",
         template=f"its prompt could not be forged; {retry}",
     )  # fmt: skip
+
+
+def _blocked(text: str) -> Status:
+    return Status("False", "Blocked", message=text, template=text)

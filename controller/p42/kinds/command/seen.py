@@ -9,6 +9,7 @@ MODE = 0o755
 
 Form = Literal["absent", "file", "directory", "link", "other"]
 Trial = Literal["none", "unknown", "running", "passed", "failed"]
+Stage = Literal["", "ask", "check", "over"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Seen:
     for this name, or are the ones that this home wrote down as placed without one. `rival` is
     another program, or the shell's own word, of that name ("" = none). `trial` is how the declared
     tests went for exactly these inputs, or the forging of a prompt that has no lock yet; `work` is
-    the id.
+    the id. `stage` of a forging: a model is asked; its answer is tried; no answer is good enough.
     """
 
     form: Form = "absent"
@@ -30,7 +31,8 @@ class Seen:
     rival: str = ""
     interpreter: str = ""  # the missing one; "" = it is there
     lock: bytes | None = None  # what stands beside the manifest now, not when it was read
-    result: bytes = b""  # of the forging in `work`, once it ended
+    stage: Stage = ""
+    result: bytes = b""  # of the asking in `work`, once it ended; else the answer that is tried
     machine: bool = False  # whether it is written down that a model makes it
     approved: bool = False  # whether somebody agreed to what it executes
     vouched: bool = False  # whether the lock says so, and git brought it
@@ -95,6 +97,18 @@ class StartForge:
     def detail(self) -> str:
         """What changes, for `diff`."""
         return f"ask {self.whom} for a script"
+
+
+@dataclass(frozen=True, slots=True)
+class StartCheck:
+    """Begin to try what a model answered: read by its interpreter, tested in a sandbox."""
+
+    work: str
+
+    @property
+    def detail(self) -> str:
+        """What changes, for `diff`."""
+        return "the answer is read and tested in a sandbox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +225,7 @@ Step = (
     | Mark
     | Agree
     | StartForge
+    | StartCheck
     | Pin
     | Sign
     | SetAside

@@ -35,7 +35,7 @@ class Test(Part):
 
     args: tuple[Argument, ...] = Field((), description="Its arguments.")
     stdin: str = Field("", description="Its standard input.")
-    expect: Expect = Field(Expect(), description="What it has to come to.")
+    expect: Expect = Field(Expect.model_construct(), description="What it has to come to.")
 
 
 class Sandbox(Part):

@@ -62,7 +62,7 @@ class ProjectCI(Part):
     context: Text | None = Field(
         None, description="Text put before each message, beside `[Project: NAME]`."
     )
-    limits: Limits = Field(Limits(), description="What it may take of the machine.")
+    limits: Limits = Field(Limits.model_construct(), description="What it may take of the machine.")
     forward_to: Line | None = Field(
         None, description="Who gets its messages instead: a person's terminal or another CI."
     )
