@@ -152,3 +152,10 @@ def test_what_is_cached_for_an_hour_is_told_apart(parts: Any, hour: int) -> None
 def test_what_is_no_count_of_cached_tokens_is_garbled(bad: Any) -> None:
     with pytest.raises(Garbled, match="ephemeral_1h"):
         count({"cache_creation": {"ephemeral_1h_input_tokens": bad}})
+
+
+def test_a_reader_that_trims_drops_blanks_before_the_first_word_and_no_others() -> None:
+    reader = ChunkReader(prompt(), trims=True)
+    for text in ("\n", " Hello", ", ", "world \n"):
+        reader.take({"choices": [{"index": 0, "delta": {"content": text}}]})
+    assert reader.said == "Hello, world \n"

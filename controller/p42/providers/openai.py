@@ -36,6 +36,7 @@ class Dialect:
     lists: bool = True  # False: may not have /models, so that a 404 there says nothing
     kept: int = KEPT  # idle connections
     most: int | None = None  # tokens of an answer, whatever is asked for
+    trims: bool = False  # its answers go on behind a colon, with a blank
 
 
 DIALECTS = {
@@ -45,7 +46,7 @@ DIALECTS = {
     "ollama": Dialect("Ollama", "http://127.0.0.1:11434/v1"),
     "openai-compatible": Dialect("the provider", lists=False),
     # llama.cpp closes after each stream without a word; small models hardly end by themselves.
-    "local": Dialect("the local model", kept=0, most=256),
+    "local": Dialect("the local model", kept=0, most=256, trims=True),
 }
 
 
@@ -79,7 +80,7 @@ class OpenAIProvider:
             events: Events = await self._client.chat.completions.create(stream=True, **body)
             return events
 
-        return self._border.answer(begin, ChunkReader(prompt))
+        return self._border.answer(begin, ChunkReader(prompt, trims=self._dialect.trims))
 
     def most_input(self, prompt: Prompt) -> int:
         return most_input(prompt)

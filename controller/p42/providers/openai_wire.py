@@ -121,10 +121,10 @@ class _Half:
 
 
 class ChunkReader:
-    """The chunks of one completion."""
+    """The chunks of one completion. `trims`: blanks before its first word are none of it."""
 
-    def __init__(self, prompt: Prompt) -> None:
-        self.begun = False
+    def __init__(self, prompt: Prompt, *, trims: bool = False) -> None:
+        self.begun, self._trims = False, trims
         self._prompt = prompt
         self._model, self._id = prompt.model, ""
         self._texts: list[str] = []
@@ -185,6 +185,8 @@ class ChunkReader:
         if not isinstance(delta, Mapping):
             raise Garbled("a delta is no object")
         text = _text(delta, "content") + _text(delta, "refusal")
+        if self._trims and not self._texts:
+            text = text.lstrip()
         pieces: list[Piece] = []
         if text:
             self._texts.append(text)
