@@ -5,6 +5,8 @@ Every answer is asked for twice, of the daemon and worked out here: they are the
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ import pytest
 from p42.daemon import offline_plan
 from p42.model.errors import InvalidInput
 from tests.doors.daemons import Daemon, command, declare, running
+from tests.doors.test_projects import keeper, project
+from tests.keeper.conftest import alive, until
 
 
 @pytest.fixture
@@ -111,3 +115,41 @@ def test_a_broken_manifest_is_a_difference(daemon: Daemon, tmp_path: Path) -> No
     answer = diff(daemon)
     assert (answer["steps"], answer["code"]) == ([], 2)
     assert answer["broken"][0]["file"] == str(path)
+
+
+def _sockets(daemon: Daemon, tmp_path: Path) -> tuple[int, dict[str, Any]]:
+    """The keeper that a killed daemon left with a project's socket, and what it held."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "p.yaml").write_text(project("garden"))
+    daemon.ask("apply", paths=[str(source)])
+    daemon.stop(signal.SIGKILL)
+    return keeper(daemon), {"steps": [], "code": 0}
+
+
+def test_a_socket_that_a_killed_daemons_keeper_holds_is_no_step(
+    daemon: Daemon, tmp_path: Path
+) -> None:
+    holds, nothing = _sockets(daemon, tmp_path)
+    assert dict(offline_plan(daemon.home, [])) == nothing
+    with running(daemon.home) as second:
+        until(lambda: diff(second) == nothing, "the same with a daemon, and it is not disturbed")
+        assert keeper(second) == holds
+        os.kill(holds, signal.SIGKILL)
+        until(lambda: keeper(second) != holds, "a fresh keeper")
+        second.stop(signal.SIGTERM)
+        assert [step["step"] for step in offline_plan(daemon.home, [])["steps"]] == ["Declare"]
+
+
+def test_what_a_silent_keeper_holds_is_told_as_unseen(daemon: Daemon, tmp_path: Path) -> None:
+    holds, _ = _sockets(daemon, tmp_path)
+    os.kill(holds, signal.SIGSTOP)
+    try:
+        answer = offline_plan(daemon.home, [])
+    finally:
+        os.kill(holds, signal.SIGCONT)
+    assert (answer["steps"], answer["code"]) == ([], 2)
+    (unseen,) = answer["notReady"]
+    assert "cannot be seen: the keeper lives, and does not answer" in unseen["message"]
+    os.kill(holds, signal.SIGTERM)
+    until(lambda: not alive(holds), "it has ended")

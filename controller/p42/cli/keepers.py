@@ -5,8 +5,10 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+from p42.cli import processes
 from p42.keeper.address import address
 from p42.keeper.frames import encode
+from p42.keeper.lineage import pid_of_peer
 
 GRACE = 7.0  # s; its children have 5 to end
 
@@ -19,8 +21,12 @@ def end(home: str) -> bool:
             with address(Path(home) / "run" / "keeper.sock") as where:
                 link.connect(where)
             link.sendall(encode({"op": "end", "seq": 0}))
+            pid = pid_of_peer(link)
             while link.recv(65536):
                 pass
         except OSError:
             return False
+    # What a process has open is closed a moment before it is gone.
+    if pid:
+        processes.has_ended(pid, within=GRACE)
     return True

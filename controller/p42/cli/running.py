@@ -1,21 +1,12 @@
-"""Running: serve in front, start, stop and restart in the background."""
+"""Running: `serve`, `start`, `stop` and `restart` as typer shows them; daemons.py does the work."""
 
 from __future__ import annotations
 
-import os
-import signal
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from p42.cli import applying, keepers, params, processes, spawning
-from p42.cli.home import at, home
-from p42.client import link
-from p42.model.errors import Exit, NoDaemon, TimedOut
-
-GRACE = 10.0  # s; a stop is clean within that
-ANSWER = 2.0  # s; a daemon that has not said yes by then gets a SIGTERM, which means the same
+from p42.cli import daemons, params
 
 
 def serve(
@@ -31,63 +22,20 @@ def serve(
     ] = None,
 ) -> int:
     """Run the daemon in front, its log on stderr; Ctrl-C stops it. -f PATH follows a source."""
-    paths = applying.paths_of(file or ())
     flags = {"gateway.port": gateway_port, "http.port": http_port, "log.level": log_level}
-    from p42.daemon import serve as run
-
-    return run(Path(home()), paths, flags)
+    return daemons.serve(file or (), flags)
 
 
 def start() -> int:
     """Start the daemon in the background, with the sources it had."""
-    if link.is_up(home()):
-        print(f"p42 runs already{_pid_text()}")
-        return Exit.OK
-    print(f"p42 started (pid {spawning.start(home())})")
-    return Exit.OK
+    return daemons.start()
 
 
 def stop() -> int:
     """Stop the daemon and the companions, and wait until they are gone. What was made stays."""
-    pid = _stop()
-    left = keepers.end(home())  # a daemon that was killed could not take it along
-    if pid is not None:
-        print(f"p42 stopped (pid {pid})")
-    else:
-        print("p42 does not run" + ("; what it had left running is ended" if left else ""))
-    return Exit.OK
+    return daemons.stop()
 
 
 def restart() -> int:
     """Stop and start; sources are remembered, companions and their connections live on."""
-    _stop(keep=True)
-    print(f"p42 started (pid {spawning.start(home())})")
-    return Exit.OK
-
-
-def _stop(*, keep: bool = False) -> int | None:
-    """The pid that ended; None if none ran. TimedOut if it does not end."""
-    try:
-        asked = {"children": "keep"} if keep else {}
-        pid = int(link.ask(home(), "stop", asked, timeout=ANSWER)["pid"])
-    except (NoDaemon, TimedOut):
-        found = processes.pid_in(_pid_file())
-        if found is None:
-            return None
-        pid = found
-        os.kill(pid, signal.SIGUSR1 if keep else signal.SIGTERM)
-    if processes.has_ended(pid, within=GRACE):
-        return pid
-    raise TimedOut(
-        f"the daemon (pid {pid}) did not end within {GRACE:g} s; `p42 logs daemon` may say why, "
-        f"`kill -9 {pid}` ends it and loses nothing"
-    )
-
-
-def _pid_file() -> Path:
-    return Path(at("run", "p42.pid"))
-
-
-def _pid_text() -> str:
-    pid = processes.pid_in(_pid_file())
-    return f" (pid {pid})" if pid else ""
+    return daemons.restart()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from p42.cli import running, units
+from p42.cli import daemons, units
 from p42.cli.home import home
 from p42.client import link
 from p42.model.errors import Exit, P42Error
@@ -32,7 +32,7 @@ def install(
     is_new = unit.write()
     was_up = not unit.is_running() and link.is_up(home())
     if was_up:
-        running.stop()  # else the unit's daemon would find the home taken
+        daemons.stop()  # else the unit's daemon would find the home taken
     try:
         unit.enable(is_new=is_new)
     except P42Error:
@@ -50,7 +50,7 @@ def _take_back(unit: units.Unit, *, files: bool, daemon: bool) -> None:
         unit.remove()
         unit.forget()
     if daemon:
-        running.start()
+        daemons.start()
 
 
 @app.command()

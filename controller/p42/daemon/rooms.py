@@ -67,6 +67,7 @@ from p42.stores.tokens import SqliteTokens
 from p42.stores.works import SqliteWorks
 from p42.web.web import Web
 
+LAST = 5.0  # s for the statuses at a stop, thousands of them; the next start writes the others
 FIRST = 5.0  # s the start waits for the keeper; it takes 60 ms. Then the loop begins without it
 
 _log = logging.getLogger("p42")
@@ -82,6 +83,7 @@ class Rooms:
         book: KindBook,
         kinds: Mapping[str, AnyKind],
         *,
+        link: KeeperLink,
         offline: bool = False,
         redactor: Redactor | None = None,
     ) -> None:
@@ -101,7 +103,7 @@ class Rooms:
             database, base=settings.projects_port_base, count=settings.projects_port_count
         )
         self.messages = Messages(home, clock)
-        self.link = KeeperLink(home / "run", grace=settings.keeper_grace)
+        self.link = link
         self.units = KeeperUnits(
             home, self.link, env=os.environ, idle=settings.projects_idle_timeout,
             said=self.messages.said,
@@ -156,7 +158,7 @@ class Rooms:
             keys=self.keys,
             journal=self.journal, registry=registry, works=self.works,
             leases=self.leases,
-            units=NoUnits(settings.projects_idle_timeout) if offline else self.units,
+            units=NoUnits(home / "run", settings.projects_idle_timeout) if offline else self.units,
             models=self.thinking.accounts if self.thinking else NoModels(),
             approvals=self.approvals, pins=DiskPins(home, self._manifest, processes),
         )  # fmt: skip
@@ -183,7 +185,7 @@ class Rooms:
         ):
             await self._follow_own()
             async with (
-                running(serve_control(world, standing=standing.of, redactor=self.redactor)),
+                running(serve_control(world, standing=standing, redactor=self.redactor)),
                 running(self.gateway.run(world, redactor=self.redactor)),
                 running(self.web.run(world, redactor=self.redactor)),
             ):
@@ -192,7 +194,7 @@ class Rooms:
                 await self.gateway.tried.wait()
                 await self.web.tried.wait()
                 _log.info("%s", ready_message(self.settings.home, self.gateway))
-                gc.collect()
+                gc.enable()  # daemon.serve has disabled it
                 gc.freeze()  # what is there now stays; later collections need not walk it
                 await stop.wait()
                 _log.info("p42 is stopping")
@@ -207,7 +209,7 @@ class Rooms:
                 await self.link.end()
 
     async def _last_statuses(self) -> None:
-        await self.statuses.flush()
+        await self.statuses.flush(within=LAST)
         await self.engine.close()
 
     async def _follow_own(self) -> None:

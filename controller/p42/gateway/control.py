@@ -13,7 +13,7 @@ from p42.gateway.dispatch import Dispatch
 from p42.gateway.door import BACKLOG, Door
 from p42.gateway.limits import Limits, most_connections
 from p42.gateway.peers import may_enter, owner_of_unix
-from p42.keeper.lineage import pid_of_peer
+from p42.gateway.unsure import Everyone, Tells, chooser
 from p42.model.faults import fault
 from p42.model.ports import World
 from p42.model.verb import Door as Where
@@ -23,19 +23,12 @@ from p42.stores.redaction import Redactor
 LONGEST_PATH = 100  # bytes; sun_path holds 108 on Linux, 104 on macOS
 
 
-def _a_person(_pid: int) -> str:
-    return "person"
-
-
 async def serve_control(
-    world: World,
-    *,
-    standing: Callable[[int], str] = _a_person,
-    redactor: Redactor | None = None,
+    world: World, *, standing: Tells | None = None, redactor: Redactor | None = None
 ) -> None:
     """Serve `run/p42.sock` until cancelled; the file goes with it.
 
-    `standing` tells by pid what a client is: person, program or companion. `redactor` as Dispatch.
+    `standing` tells what a client is; None: all are people. `redactor` as Dispatch.
 
     The caller holds the home's lock: a socket file that is there was left by a crash. Raises Retry
     or Blocked when it cannot be made.
@@ -43,16 +36,12 @@ async def serve_control(
     path = world.home / "run" / "p42.sock"
     with _bound(path) as listener:
         limits = Limits(deadlines=None, connections=most_connections())
-        by_standing = {
+        by_word = {
             word: Dispatch(world, Where.CONTROL, forbids=forbids, redactor=redactor)
-            for word, forbids in _MAY.items()
+            for word, forbids in MAY.items()
         }
-
-        def chosen(client: socket.socket) -> Dispatch:
-            return by_standing[standing(pid_of_peer(client))]
-
-        full = by_standing["person"]
-        await Door(full, limits, admits=_admits, chooses=chosen).run(listener)
+        chooses = chooser(by_word, standing or Everyone())
+        await Door(by_word["person"], limits, admits=_admits, chooses=chooses).run(listener)
 
 
 def _not_a_person(verb: AnyVerb) -> str:
@@ -66,7 +55,7 @@ def _a_companion(verb: AnyVerb) -> str:
 
 
 # Whoever descends from the keeper was started by p42: it may not act as the person.
-_MAY: dict[str, Callable[[AnyVerb], str]] = {
+MAY: dict[str, Callable[[AnyVerb], str]] = {
     "person": lambda _: "", "program": _not_a_person, "companion": _a_companion,
 }  # fmt: skip
 

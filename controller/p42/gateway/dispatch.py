@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -14,12 +14,19 @@ from p42.api.verbs import VERBS, AnyVerb
 from p42.engine.bugs import caught
 from p42.model.errors import Exit, InvalidInput, P42Error
 from p42.model.ports import World
-from p42.model.verb import Door, Last
+from p42.model.verb import Door, Effect, Last
 from p42.stores.redaction import Redactor
 from p42.wire.port42 import Request, encode, failure, part, success
 
 Send = Callable[[bytes], Awaitable[None]]  # waits while the client reads too slowly
 BUG = "this is a bug in p42; `p42 logs daemon` has the traceback, please report it"
+
+
+class Answers(Protocol):
+    """Answers requests: a Dispatch, or what stands before some."""
+
+    async def answer(self, request: Request, send: Send) -> None:
+        """Do it; the last line sent is the reply."""
 
 
 class Dispatch:
@@ -40,12 +47,17 @@ class Dispatch:
     ) -> None:
         self._world, self._forbids = world, forbids
         self._redactor = redactor or Redactor()
-        self._verbs = {name: verb for name, verb in verbs.items() if door in verb.doors}
+        self._verbs, self._door = verbs, door
 
     @property
     def names(self) -> frozenset[str]:
         """The verbs this door carries."""
-        return frozenset(self._verbs)
+        return frozenset(name for name, verb in self._verbs.items() if self._door in verb.doors)
+
+    def effect_of(self, name: str) -> Effect | None:
+        """What asking the verb of that name does; None = it is not of this door."""
+        verb = self._verbs.get(name)
+        return None if verb is None or self._door not in verb.doors else verb.effect
 
     async def answer(self, request: Request, send: Send) -> None:
         """Do it; the last line sent is the reply. A bug of a verb is told as one and logged."""
@@ -67,7 +79,7 @@ class Dispatch:
 
     async def _do(self, request: Request, send: Send) -> bytes:
         verb = self._verbs.get(request.type)
-        if verb is None:
+        if verb is None or self._door not in verb.doors:
             return failure(request.id, f"Unknown request type: {request.type}")
         if why := self._forbids(verb):
             return failure(request.id, why, {"code": Exit.FAILED})

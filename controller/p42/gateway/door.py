@@ -15,9 +15,14 @@ import socket
 from collections.abc import Callable
 
 from p42.gateway.connection import Connection
-from p42.gateway.dispatch import Dispatch
+from p42.gateway.dispatch import Answers
 from p42.gateway.limits import Limits
+from p42.keeper.turns import Turns
+from p42.wire.budget import Budget
 
+READ = 1 << 13  # bytes read at once: some hundred small requests, 2 ms to take apart
+SENT = 1 << 16  # bytes the kernel keeps unsent for a client; by itself it would take 4 MiB of each
+AT_ONCE = 32  # connections accepted before others are heard again
 BACKLOG = 1024  # as many as may connect while one is being accepted; the kernel may lower it
 RELIEF = 0.1  # s; descriptors come back when somebody closes one, so looking oftener is idle
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -33,11 +38,11 @@ class Door:
 
     def __init__(
         self,
-        dispatch: Dispatch,
+        dispatch: Answers,
         limits: Limits,
         *,
         admits: Callable[[socket.socket], bool],
-        chooses: Callable[[socket.socket], Dispatch] | None = None,
+        chooses: Callable[[socket.socket], Answers] | None = None,
     ) -> None:
         self._limits, self._admits = limits, admits
         self._chooses = chooses or (lambda _: dispatch)
@@ -45,6 +50,10 @@ class Door:
         self.empty = asyncio.Event()  # no connection is there
         self.empty.set()
         self._spare: int | None = None
+        self._room = bytearray(READ)  # of all connections: each is done with it before the next
+        self._turns = Turns(lambda do: asyncio.get_running_loop().call_soon(do))
+        self._budget = Budget()
+        self._coming: set[socket.socket] = set()  # accepted, and not yet a connection
 
     async def run(self, listener: socket.socket) -> None:
         """Serve until cancelled; closes `listener` at once, connections when what they were sent
@@ -59,7 +68,10 @@ class Door:
                     while True:
                         await ready.wait()
                         ready.clear()
-                        await self._accept(listener, requests)
+                        for _ in range(AT_ONCE):
+                            if not await self._accept(listener, requests):
+                                break
+                        await asyncio.sleep(0)
                 finally:
                     loop.remove_reader(listener)
                     listener.close()
@@ -67,32 +79,42 @@ class Door:
             self._give_up_spare()
             await self._close_all()
 
-    async def _accept(self, listener: socket.socket, requests: asyncio.TaskGroup) -> None:
+    async def _accept(self, listener: socket.socket, requests: asyncio.TaskGroup) -> bool:
+        """Whether there may be more."""
         try:
             # Not loop.sock_accept: cancelled at the wrong moment, it loses the socket it got.
             client, _ = listener.accept()
-        except BlockingIOError:  # the client has gone already
-            return
+        except BlockingIOError:  # no more, or the client has gone already
+            return False
         except OSError as error:
             # Anything else (ECONNABORTED, EPROTO ...) is that one client's trouble: accept(2).
             if error.errno in _EXHAUSTED:
                 await self._shed(listener)
-            return
-        if len(self._connections) >= self._limits.connections or not self._admits(client):
+            return False
+        here = len(self._connections) + len(self._coming)
+        if here >= self._limits.connections or not self._admits(client):
             client.close()
-            return
-        if client.family == socket.AF_INET:
+            return True
+        with contextlib.suppress(OSError):  # it hung up; the next read will say so
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SENT)
             # asyncio does this only where the socket knows its protocol, and an accepted one does
             # not: replies to pipelined requests would wait 40 ms for the client's delayed ACK.
-            with contextlib.suppress(OSError):  # it hung up; the next read will say so
+            if client.family == socket.AF_INET:
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         dispatch = self._chooses(client)
-        await asyncio.get_running_loop().connect_accepted_socket(
-            lambda: self._connection(requests, dispatch), client
-        )
+        self._coming.add(client)
+        requests.create_task(self._begin(client, lambda: self._connection(requests, dispatch)))
+        return True
 
-    def _connection(self, requests: asyncio.TaskGroup, dispatch: Dispatch) -> Connection:
-        made = Connection(dispatch, self._limits, group=requests, left=self._gone)
+    async def _begin(self, client: socket.socket, made: Callable[[], Connection]) -> None:
+        self._coming.discard(client)
+        await asyncio.get_running_loop().connect_accepted_socket(made, client)
+
+    def _connection(self, requests: asyncio.TaskGroup, dispatch: Answers) -> Connection:
+        made = Connection(
+            dispatch, self._limits, group=requests, left=self._gone, room=self._room,
+            turns=self._turns, budget=self._budget,
+        )  # fmt: skip
         self._connections.add(made)
         self.empty.clear()
         return made
@@ -118,6 +140,8 @@ class Door:
             self._spare = None
 
     async def _close_all(self) -> None:
+        for client in self._coming:
+            client.close()
         for connection in list(self._connections):
             connection.close()
         await self.empty.wait()  # each aborts itself after FAREWELL

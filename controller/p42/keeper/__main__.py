@@ -1,7 +1,8 @@
-"""`python -m p42.keeper RUN_DIRECTORY GRACE ENTRY [front]`: become the keeper of a home.
+"""`python -m p42.keeper RUN_DIRECTORY GRACE ENTRY [front] [zygote=CODE]`: become a home's keeper.
 
 Double-forked, a session leader, parented by init; one per home, by a lock that dies with it. With
-`front` it stays the process it is, as a service manager wants it.
+`front` it stays the process it is, as a service manager wants it; with `zygote` that one is there
+before a daemon asks for it, which a daemon that is just starting does later than it could.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ SPARE = 64  # descriptors of the hard limit we leave alone
 
 def main() -> None:
     """Detach, lock, listen, and stay until told to end or left alone too long."""
-    run, grace, entry = Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
-    if "front" not in sys.argv[4:]:
+    run, grace, entry, *further = Path(sys.argv[1]), float(sys.argv[2]), *sys.argv[3:]
+    if "front" not in further:
         if os.fork():
             os._exit(0)
         os.setsid()
@@ -44,6 +45,9 @@ def main() -> None:
     size = os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
     os.truncate(lock, size)  # after it: nobody finds the file empty
     keeper.begin()
+    for word in further:
+        if word.startswith("zygote="):
+            keeper.warm(word.removeprefix("zygote="))
     reactor.run()
     (run / "keeper.sock").unlink(missing_ok=True)
     _leave_nothing(run / "keeper.log")

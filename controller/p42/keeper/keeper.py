@@ -8,14 +8,17 @@
 | the keeper dies                                | die with it     |        |
 
 Messages of version 1, each with an `op` and a `seq` that the answer repeats:
-declare, drop, wake, relay, run, signal, table, grace, zygote, end. What happens by itself comes as
-`event`: declared, dropped, woken, awake, asleep, exited, paused, resumed, said, ended. An event
-about a unit carries its row, and comes before the answer to what made it so. Programs that were
-started with `attached` end when their daemon leaves: nobody reads them any more.
+declare, drop, wake, relay, run, signal, table, grace, zygote, end. Whoever sends one is the daemon
+from then on; but for `look`, which tells the units to somebody who only wants to know them. What
+happens by itself comes as `event`: declared, dropped, woken, awake, asleep, exited, paused,
+resumed, said, ended. An event about a unit carries its row, and comes before the answer to what
+made it so. Programs that were started with `attached` end when their daemon leaves: nobody reads
+them any more.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -35,6 +38,7 @@ from p42.keeper.reactor import Reactor, Timer
 from p42.keeper.unit import Declaration
 from p42.keeper.units import Units
 
+GUESTS = 8  # connections that have not said what they want, or only look
 UNHEARD = 1000  # messages kept for a daemon to come; each at most about 4 KiB
 SWEEP = 0.5  # s after an exit: orphans it left have reached us by then
 
@@ -51,6 +55,7 @@ class Keeper:
         self._units = Units(reactor, self._children, nursery=self._nursery, tell=self._tell)
         self._grace = grace
         self._daemon: Channel | None = None
+        self._guests: set[Channel] = set()
         self._alone: Timer | None = None
         self._sweeping = False
         self._ending = False
@@ -67,6 +72,11 @@ class Keeper:
         """Listen for a daemon; the grace period runs from here."""
         self._reactor.readable(self._listener.fileno(), self._accept)
         self._wait_for_daemon()
+
+    def warm(self, code: str) -> None:
+        """Have a zygote of `code` at hand. None to be had: the first fork asks once more."""
+        with contextlib.suppress(OSError):
+            self._nursery.warm(code)
 
     def reap(self) -> None:
         """On SIGCHLD."""
@@ -97,22 +107,44 @@ class Keeper:
         except OSError:
             return  # it left, or there are no descriptors just now; it will try again
         ours = {child.pid for child in self._children.all()}
-        if not ours.isdisjoint(lineage(pid_of_peer(sock))):
+        if len(self._guests) >= GUESTS or not ours.isdisjoint(lineage(pid_of_peer(sock))):
             sock.close()  # a child of ours is no daemon, whatever it says
             return
+        came: list[Channel] = []
+        channel = Channel(
+            self._reactor, sock,
+            heard=lambda message, fds: self._told(came[0], message, fds),
+            gone=lambda: self._left(came[0]),
+        )  # fmt: skip
+        came.append(channel)
+        self._guests.add(channel)
+        channel.send({"event": "hello", "version": VERSION, "pid": os.getpid()})
+
+    def _told(self, channel: Channel, message: Message, fds: list[int]) -> None:
+        """By the daemon, by one who only looks, or by one who is the daemon from now on."""
+        if channel is not self._daemon:
+            if message.get("op") == "look":
+                for fd in fds:
+                    os.close(fd)
+                channel.send({"seq": message.get("seq"), "units": self._units.rows()})
+                return
+            self._follow(channel)
+        self._heard(message, fds)
+
+    def _follow(self, channel: Channel) -> None:
+        """Do as this one says; the one before is let go."""
+        self._guests.discard(channel)
         if self._alone is not None:
             self._alone.cancel()
-        older, self._daemon = self._daemon, None
+        older, self._daemon = self._daemon, channel
         if older is not None:
             older.close()
-        channel = Channel(self._reactor, sock, heard=self._heard, gone=self._left)
-        self._daemon = channel
-        channel.send({"event": "hello", "version": VERSION, "pid": os.getpid()})
         while self._unheard:
             channel.send(self._unheard.popleft())
 
-    def _left(self) -> None:
-        if self._daemon is not None and not self._daemon.open:
+    def _left(self, channel: Channel) -> None:
+        self._guests.discard(channel)
+        if channel is self._daemon:
             self._daemon = None
             for child in self._children.all():
                 if child.attached:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 Callback = Callable[[], None]
+SWEEP = 1024  # timers
 IDLE = 3600.0  # s; with nothing to do the keeper sleeps, and wakes once an hour for nothing
 
 
@@ -32,6 +33,7 @@ class Reactor:
         self._selector = selectors.DefaultSelector()
         self._timers: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
+        self._crowded = SWEEP  # timers, from which on cancelled ones are looked for
         self._ended = False
 
     def readable(self, fd: int, do: Callback) -> None:
@@ -42,6 +44,10 @@ class Reactor:
         """Call `do` whenever `fd` is readable or writable."""
         self._set(fd, selectors.EVENT_READ | selectors.EVENT_WRITE, do)
 
+    def writable(self, fd: int, do: Callback) -> None:
+        """Call `do` whenever `fd` is writable, or broken."""
+        self._set(fd, selectors.EVENT_WRITE, do)
+
     def forget(self, fd: int) -> None:
         """Stop looking at `fd`. Has to come before its close; unknown: no effect."""
         if fd in self._selector.get_map():
@@ -50,8 +56,16 @@ class Reactor:
     def after(self, seconds: float, do: Callback) -> Timer:
         """Call `do` once, in `seconds`."""
         timer = Timer(do)
+        if len(self._timers) >= self._crowded:
+            self._sweep()
         heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._order), timer))
         return timer
+
+    def _sweep(self) -> None:
+        """Cancelled timers go: clients that come and go would leave one each until it is due."""
+        self._timers = [each for each in self._timers if each[2].do is not None]
+        heapq.heapify(self._timers)
+        self._crowded = max(SWEEP, 2 * len(self._timers))
 
     def end(self) -> None:
         """Let `run` return after the current callback."""
@@ -80,7 +94,8 @@ class Reactor:
         return max(0.0, self._timers[0][0] - time.monotonic())
 
     def _ring(self) -> None:
-        while self._timers and self._timers[0][0] <= time.monotonic():
+        now = time.monotonic()  # what a timer sets for at once is due after the next look around
+        while self._timers and self._timers[0][0] <= now:
             timer = heapq.heappop(self._timers)[2]
             do, timer.do = timer.do, None
             if do is not None:

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable, Sequence
 
 BURST = 1000  # paths in one batch; by then some were probably lost
 # ms. A save is reported after one step; each costs idle CPU (0.5 % of a core at 5, a third at 15).
 DEBOUNCE, STEP = 50, 15
+POLL = 300  # ms between two looks where the system has no news to give; as watchfiles has it
 RECHECK = 500  # ms between questions whether the set of directories changed
 QUIET = 0.25  # s between attempts of a failing watcher: soon enough, and no busy loop
 
@@ -43,7 +45,7 @@ class Watch:
                 continue
             try:
                 await self._follow(watched, sources, wake)
-            except* (OSError, RuntimeError):  # watchfiles raises from a task group of its own
+            except (OSError, RuntimeError):
                 # Out of watches, a directory gone between look and watch, an undecodable name.
                 wake(None)
                 await asyncio.sleep(QUIET)
@@ -52,22 +54,20 @@ class Watch:
         self, watched: dict[str, int], sources: Callable[[], Sequence[str]], wake: Wake
     ) -> None:
         """Until the set of directories, or one of them, is another one."""
-        from watchfiles import awatch  # 38 ms that only the daemon pays
+        from watchfiles._rust_notify import RustNotify  # 15 ms that only the daemon pays
 
-        stop = asyncio.Event()
-        batches = awatch(*watched, watch_filter=None, debounce=DEBOUNCE, step=STEP,
-                         stop_event=stop, rust_timeout=RECHECK, yield_on_timeout=True,
-                         recursive=False)  # fmt: skip
-        wake(None)  # whatever happened before the first watch stood
-        try:
-            async for batch in batches:
-                paths = {path for _, path in batch}
-                self._tell(paths, watched, sources(), wake)
-                if self._identities(sources()) != watched:
-                    return
-        finally:
-            stop.set()
-            await batches.aclose()
+        stop = threading.Event()
+        # Its documented lower half, not awatch: that brings a whole event loop of anyio's along,
+        # 25 ms of every start.
+        with RustNotify(list(watched), False, _must_poll(), POLL, False, False) as watcher:
+            wake(None)  # whatever happened before the first watch stood
+            try:
+                while self._identities(sources()) == watched:
+                    batch = await asyncio.to_thread(watcher.watch, DEBOUNCE, STEP, RECHECK, stop)
+                    if isinstance(batch, set):
+                        self._tell({path for _, path in batch}, watched, sources(), wake)
+            finally:
+                stop.set()  # a thread that is still in it ends that within STEP
 
     def _tell(
         self, paths: set[str], watched: dict[str, int], sources: Sequence[str], wake: Wake
@@ -91,3 +91,11 @@ class Watch:
             except OSError:
                 continue
         return found
+
+
+def _must_poll() -> bool:
+    """Whether the system's own news cannot be had: on WSL 2, as watchfiles itself decides it."""
+    asked = os.environ.get("WATCHFILES_FORCE_POLLING", "")
+    if asked:
+        return asked.lower() not in ("false", "disable", "disabled")
+    return "microsoft-standard" in os.uname().release.lower()

@@ -12,22 +12,22 @@ import itertools
 import logging
 import os
 import socket
-import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 from p42 import __version__
-from p42.keeper.address import address
 from p42.keeper.channel import Channel
 from p42.keeper.frames import Message
 from p42.model.errors import Retry
+from p42.runtimes.keeperstart import KeeperStart, dialled
 
-ENTRY = "p42.runtimes.companion.companion:main"
 START = 5.0  # s for a keeper to listen; it takes 60 ms
 ANSWER = 10.0  # s for an answer; the keeper never works longer than a fork
 PAUSE = 0.1  # s between two tries; one that is just ending gives its lock back within seconds
+# One that was killed takes connections until the kernel has closed all it had open.
+DYING, SOON = 5, 0.01  # tries, s between them
 HELLO = -1  # no request has this number
 FAREWELL = 7.0  # s for the end of all children; each has 5 from SIGTERM to SIGKILL
 _log = logging.getLogger("p42.keeper")
@@ -76,21 +76,46 @@ class KeeperLink:
         self._answers: dict[int, asyncio.Future[Message]] = {}
         self._numbers = itertools.count(1)
         self._ending = False
+        self._found: socket.socket | None = None  # dialled before the loop was there
+        self._begun: KeeperStart | None = None  # on its way, and not waited for yet
         self.pid = 0  # the keeper's; 0 = none yet
 
     def attach(self, listener: Listener) -> None:
         """Tell `listener` too. Before `run`."""
         self._listeners.append(listener)
 
+    @contextmanager
+    def begun(self) -> Iterator[None]:
+        """Have the keeper start beside what the block does before it comes to `run`.
+
+        One that was begun for a block that never ran it is ended. One that lives is left alone.
+        """
+        self._found = dialled(self._run / "keeper.sock")
+        if self._found is None:
+            with suppress(OSError):  # no process to be had: `run` tries for as long as it takes
+                self._begun = KeeperStart(self._run, self._grace)
+        try:
+            yield
+        finally:
+            if self._found is not None:
+                self._found.close()
+            if self._begun is not None:
+                self._begun.end()
+
     async def run(self) -> None:
         """Hold the connection: connect or start, wait until it breaks, again."""
+        failed = 0
         try:
             while not self._ending:
                 self._lost.clear()
-                if await self._connected():
-                    await self._lost.wait()
+                if why := await self._connected():
+                    failed += 1
+                    if failed > DYING:
+                        _log.warning("the keeper cannot be reached yet: %s", why)
+                    await asyncio.sleep(PAUSE if failed > DYING else SOON)
                 else:
-                    await asyncio.sleep(PAUSE)
+                    failed = 0
+                    await self._lost.wait()
         finally:
             if self._channel is not None:
                 self._channel.close()
@@ -141,24 +166,23 @@ class KeeperLink:
         finally:
             self._answers.pop(number, None)
 
-    async def _connected(self) -> bool:
-        """Connect, starting a keeper if none listens; learn its table. Whether that was done."""
+    async def _connected(self) -> str:
+        """Connect, starting a keeper if none listens; learn its table. Why not; "" = done."""
         try:
             async with asyncio.timeout(START):
                 sock = await self._socket()
                 if sock is None:
-                    return False
+                    return "another one is just ending"
                 table, pid = await self._greeted(sock)
         except (TimeoutError, OSError, Retry) as error:
-            _log.warning("the keeper cannot be reached yet: %s", error or "no answer")
             if self._channel is not None:
                 self._channel.close()
-            return False
+            return str(error) or "no answer"
         fresh, self.pid = pid != self.pid, pid
         for listener in self._listeners:
             listener.joined(table, fresh=fresh)
         self._ready.set()
-        return True
+        return ""
 
     async def _greeted(self, sock: socket.socket) -> tuple[Message, int]:
         hello: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
@@ -184,23 +208,16 @@ class KeeperLink:
 
     async def _socket(self) -> socket.socket | None:
         """Connected to the keeper; starts one if nobody listens. None = try again."""
+        found, self._found = self._found, None
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            await begun.listens()
         path = self._run / "keeper.sock"
-        sock = _dialled(path)
-        if sock is None:
-            await self._start()
-            sock = _dialled(path)
+        sock = found or dialled(path)
+        if sock is None and begun is None:
+            await KeeperStart(self._run, self._grace).listens()
+            sock = dialled(path)
         return sock
-
-    async def _start(self) -> None:
-        """The same Python and the same code as ours, with nothing of our environment but PATH."""
-        process = await asyncio.create_subprocess_exec(
-            *command(self._run, self._grace),
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-            env={"PATH": os.environ.get("PATH", os.defpath)},
-        )  # fmt: skip
-        assert process.stdout is not None  # noqa: S101 - it is a pipe
-        await process.stdout.read()  # its end is the keeper's word that it listens, or is gone
-        await process.wait()
 
     def _heard(self, message: Message) -> None:
         answer = self._answers.get(message.get("seq") or 0)
@@ -220,21 +237,3 @@ class KeeperLink:
         if was_ready:
             for listener in self._listeners:
                 listener.lost()
-
-
-def command(run: Path, grace: float, *further: str) -> list[str]:
-    """The argument list that makes a process the keeper of `run`'s home."""
-    root = str(Path(__file__).parents[2])
-    code = f"import sys; sys.path.insert(0, {root!r}); import p42.keeper.__main__ as k; k.main()"
-    return [sys.executable, "-I", "-S", "-c", code, str(run), str(grace), ENTRY, *further]
-
-
-def _dialled(path: Path) -> socket.socket | None:
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-    try:
-        with address(path) as where:
-            sock.connect(where)
-    except OSError:
-        sock.close()
-        return None
-    return sock

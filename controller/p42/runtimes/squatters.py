@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 
-import psutil
-
 from p42.keeper.listener import Listener
 
 
@@ -19,6 +17,8 @@ def holder(port: int) -> str:
 
 
 def _found(port: int) -> str:
+    import psutil  # 10 ms of a start, and most never meet a squatter
+
     found = [
         connection
         for connection in psutil.net_connections(kind="tcp")
@@ -28,12 +28,8 @@ def _found(port: int) -> str:
     ]
     for connection in found:
         if connection.pid:
-            return _named(connection.pid)
+            try:
+                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+            except psutil.Error:
+                return f"pid {connection.pid}"
     return "another user's program" if found else "another program"
-
-
-def _named(pid: int) -> str:
-    try:
-        return f"{psutil.Process(pid).name()} (pid {pid})"
-    except psutil.Error:
-        return f"pid {pid}"

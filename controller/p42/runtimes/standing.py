@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 from p42.keeper.lineage import lineage
@@ -10,22 +12,46 @@ from p42.runtimes.agentprocess import AgentProcesses
 from p42.runtimes.keeperlink import KeeperLink
 from p42.runtimes.keeperprocesses import KeeperProcesses
 
-Word = Literal["person", "program", "companion"]
+Word = Literal["person", "program", "companion", "unknown"]
+PATIENCE = 5.0  # s until the keeper is known to whom nothing may be refused before; it takes 0.1
 
 
 class Standing:
-    """Told by descent: whoever the keeper is above was started by p42, whatever it says."""
+    """Told by descent: whoever the keeper is above was started by p42, whatever it says.
+
+    Children outlive a daemon: until the next one knows the keeper, it cannot tell them from a
+    person, and says so.
+    """
 
     def __init__(self, link: KeeperLink, *runners: KeeperProcesses | AgentProcesses) -> None:
         """`runners` run programs; what else descends from the keeper is a companion."""
         self._link, self._runners = link, runners
 
+    def look(self, pid: int) -> Callable[[], Word]:
+        """Who `pid` is: its descent as it is now, its word as it can be told when asked.
+
+        By then it may have ended, and its descent with it; the connection it opened may live on in
+        others. One that has ended already is no person, nobody can say any more what it was. Where
+        there is no /proc, or another machine's processes come in, all are: their uid is checked.
+        """
+        above = frozenset(lineage(pid))
+        gone = pid > 0 and Path("/proc/self").exists() and not Path(f"/proc/{pid}").exists()
+        return lambda: "companion" if gone else self._word(pid, above)
+
     def of(self, pid: int) -> Word:
-        """What `pid` is. One that cannot be told (no /proc) is a person's: its uid is checked."""
-        above = set(lineage(pid))
+        """What `pid` is, now."""
+        return self.look(pid)()
+
+    async def known(self) -> None:
+        """Until nobody is unknown, at most PATIENCE."""
+        await self._link.ready(PATIENCE)
+
+    def _word(self, pid: int, above: frozenset[int]) -> Word:
         if os.getpid() in above - {pid}:
             return "program"  # a child of the daemon itself, which has none but git's
-        if not self._link.pid or self._link.pid not in above:
+        if not self._link.pid:
+            return "unknown"
+        if self._link.pid not in above:
             return "person"
         runs = any(above & runner.pids for runner in self._runners)
         return "program" if runs else "companion"

@@ -14,7 +14,7 @@ import os
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -146,7 +146,7 @@ class KeeperUnits:
 
     def joined(self, table: Message, *, fresh: bool) -> None:
         """The keeper's whole table."""
-        self._rows = {Ref(*row["name"].split("/")): _unit(row) for row in table["units"]}
+        self._rows = rows_of(table["units"])
         self._wake(None)
 
     def told(self, message: Message) -> None:
@@ -220,7 +220,12 @@ class _Follower:
         return ref
 
 
-def _ref(message: Message) -> Ref:
+def rows_of(units: Sequence[Mapping[str, Any]]) -> dict[Ref, Unit]:
+    """The keeper's table of units, by name."""
+    return {_ref(row): _unit(row) for row in units}
+
+
+def _ref(message: Mapping[str, Any]) -> Ref:
     kind, _, name = str(message["name"]).partition("/")
     return Ref(kind, name)
 

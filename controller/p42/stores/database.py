@@ -17,10 +17,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from p42.model.errors import Blocked, P42Error
-from p42.model.faults import fault
+from p42.model.errors import P42Error
 from p42.stores import disk
 from p42.stores.disk import Opened, inode_of, open_file
+from p42.stores.homedir import make_home
 from p42.stores.replica import copied, empty
 from p42.stores.writer import Item, Writer, transaction
 
@@ -190,15 +190,3 @@ class Database:
             with contextlib.suppress(sqlite3.Error):
                 self._opened.connection.close()
             self._opened = None
-
-
-def make_home(home: Path) -> None:
-    """`home` and its parents, 0700: one that is open to others, or closed to us, is mended."""
-    try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if home.stat().st_mode & 0o777 != 0o700:
-            home.chmod(0o700)
-    except FileExistsError:
-        raise Blocked(f"{home}: a file is where the home should be; move it away") from None
-    except OSError as error:
-        raise fault(error, str(home)) from error

@@ -6,6 +6,8 @@ import asyncio
 import logging
 import socket
 from contextlib import AsyncExitStack
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from p42.model.ports import World
 from p42.stores.redaction import Redactor
@@ -13,6 +15,9 @@ from p42.stores.tokens import SqliteTokens
 from p42.web.holds import Holds
 from p42.web.limits import Limits, most_connections
 from p42.web.sockets import BACKLOG, HOST, listen, trouble
+
+if TYPE_CHECKING:
+    from p42.web.conversation import Room
 
 AGAIN = 5.0  # s between tries when the port was not to be had
 FAREWELL = 1.0  # s; what was answered is in the kernel's hands at once, unless nobody reads
@@ -46,7 +51,24 @@ class Web:
     async def _serve(
         self, world: World, listeners: list[socket.socket], redactor: Redactor
     ) -> None:
-        # Here and not above: starlette and uvicorn take 60 ms, and `p42 diff` has no use for them.
+        async with AsyncExitStack() as doors:
+            for listener in listeners:
+                doors.callback(listener.close)
+            await _knocked(listeners)
+            room = await self._room(world, listeners[0].getsockname()[1], redactor)
+            doors.push_async_callback(room.close, FAREWELL)
+            doors.callback(self._holds.end_all)
+            loop = asyncio.get_running_loop()
+            for listener in listeners:
+                server = await loop.create_server(room.conversation, sock=listener, backlog=BACKLOG)
+                doors.callback(server.close)
+            await asyncio.Event().wait()
+
+    async def _room(self, world: World, port: int, redactor: Redactor) -> Room:
+        # Here and not above: starlette and uvicorn take 60 ms, which a start after a crash can do
+        # without, and most daemons never hear HTTP. In a thread: the other doors are open.
+        for name in ("conversation", "guard", "table"):
+            await asyncio.to_thread(import_module, f"p42.web.{name}")
         from p42.web.conversation import Room
         from p42.web.guard import Guard
         from p42.web.table import ways
@@ -54,21 +76,10 @@ class Web:
         limits = Limits(connections=most_connections())
         app = ways(world, self._tokens, clean=redactor.clean)
         guard = Guard(
-            app, port=listeners[0].getsockname()[1], tokens=self._tokens, holds=self._holds,
-            clock=world.clock, limits=limits, roomy=app.most,
-            clean=redactor.clean,
+            app, port=port, tokens=self._tokens, holds=self._holds, clock=world.clock,
+            limits=limits, roomy=app.most, clean=redactor.clean,
         )  # fmt: skip
-        room = Room(guard, limits, left=self._holds.end)
-        loop = asyncio.get_running_loop()
-        async with AsyncExitStack() as doors:
-            for listener in listeners:
-                doors.callback(listener.close)
-            doors.push_async_callback(room.close, FAREWELL)
-            doors.callback(self._holds.end_all)
-            for listener in listeners:
-                server = await loop.create_server(room.conversation, sock=listener, backlog=BACKLOG)
-                doors.callback(server.close)
-            await asyncio.Event().wait()
+        return Room(guard, limits, left=self._holds.end)
 
     def _listen(self) -> list[socket.socket] | None:
         try:
@@ -88,3 +99,16 @@ class Web:
             _log.info("http: listening on %s:%s", HOST, self.port)
         self.note = note
         self.tried.set()
+
+
+async def _knocked(listeners: list[socket.socket]) -> None:
+    """Until somebody connects; the kernel keeps whoever does for the one who accepts."""
+    loop = asyncio.get_running_loop()
+    knocked = asyncio.Event()
+    for listener in listeners:
+        loop.add_reader(listener, knocked.set)
+    try:
+        await knocked.wait()
+    finally:
+        for listener in listeners:
+            loop.remove_reader(listener)

@@ -35,6 +35,8 @@ _METHOD = re.compile(rb"[A-Z][A-Z-]*")
 _OUTSIDE = re.compile(rb"[^ \t\r\n,:0-9eE+\-.truefalsn]")
 # What ends a run of string bytes: the quote, an escape, or a control byte (a raw newline).
 _INSIDE = re.compile(rb'["\\\x00-\x1f]')
+_STOPS = bytes(range(0x20)) + b'"\\'  # the same bytes
+_WINDOW = 1 << 11  # bytes; a string that long is looked at ten times faster than by the pattern
 _GO_ESCAPES = re.compile(rb"[<>&]|\xe2\x80[\xa8\xa9]")
 
 
@@ -58,6 +60,7 @@ class Violation(Enum):
     FOREIGN = "HTTP or TLS: closed without an answer"
     UNPARSABLE = "Invalid JSON request"
     OVERSIZE = "Request is larger than 1 MiB"
+    CROWDED = "Too many requests are half sent at once; send it again"
 
 
 Message = Request | Violation
@@ -78,6 +81,11 @@ class Framer:
     def partial(self) -> bool:
         """Whether a frame has begun and not ended."""
         return bool(self._buffer) and not self._dead
+
+    @property
+    def held(self) -> int:
+        """Bytes of the unfinished frame."""
+        return len(self._buffer)
 
     def feed(self, data: bytes) -> list[Message]:
         """The messages that `data` completes, in order; at most one Violation, the last."""
@@ -141,6 +149,8 @@ class Framer:
         """The end of the frame, None while it is open; goes on where it stopped."""
         limit = min(len(self._buffer), MAX_FRAME)
         while self._seen < limit:
+            if self._quoted:
+                self._seen = self._plain(limit)
             found = (_INSIDE if self._quoted else _OUTSIDE).search(self._buffer, self._seen, limit)
             if found is None:
                 self._seen = limit
@@ -158,6 +168,16 @@ class Framer:
             if not self._depth:
                 return self._seen
         return None
+
+    def _plain(self, limit: int) -> int:
+        """How far a long string goes on without a byte to judge, in whole windows."""
+        seen = self._seen
+        while limit - seen >= _WINDOW:
+            window = self._buffer[seen : seen + _WINDOW]
+            if len(window.translate(None, _STOPS)) != _WINDOW:
+                break
+            seen += _WINDOW
+        return seen
 
     def _step(self, byte: bytes) -> bool:
         """Take one quote or bracket; False = a byte JSON cannot have here."""

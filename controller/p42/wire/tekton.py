@@ -74,6 +74,11 @@ class Lines:
         return found
 
     @property
+    def held(self) -> int:
+        """Bytes of the unfinished line."""
+        return len(self._buffer)
+
+    @property
     def partial(self) -> bool:
         """Whether a line has begun and not ended."""
         return bool(self._buffer) and not self._dead

@@ -37,7 +37,9 @@ CALLS = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.link"
 DRAWN = re.compile(r"[0-9]+-[0-9]+\.part|[0-9a-f]{8,}|tmp\w{8}\b")
 
 _fork = multiprocessing.get_context("forkserver")
-_fork.set_forkserver_preload(["p42.daemon", "watchfiles", *(name for name, _, _ in EFFECTS)])
+_fork.set_forkserver_preload(
+    ["p42.daemon.held", "p42.daemon.serving", "watchfiles", *(name for name, _, _ in EFFECTS)]
+)
 
 
 def start(root: Path, *, at: str = "", calls: bool = False) -> BaseProcess:

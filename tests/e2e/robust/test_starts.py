@@ -43,6 +43,8 @@ def test_of_fifty_starts_at_once_all_succeed_and_one_daemon_runs(box: Box) -> No
     assert all(str(pid) in out for out, _ in said), said
     serving = [p for p in box.processes() if "serve" in p.cmdline()]
     assert [p.pid for p in serving] == [pid]
+    log = (box.home / "logs" / "daemon.log").read_text()
+    assert "already runs" not in log, "a daemon was started beside the one that was starting"
     assert box("stop").code == 0
     box.ends()
 

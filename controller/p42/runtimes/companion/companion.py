@@ -17,11 +17,15 @@ from p42.keeper.channel import Channel
 from p42.keeper.frames import Message
 from p42.keeper.peer import is_self, tells_owners, uid_of_peer
 from p42.keeper.reactor import Reactor
+from p42.keeper.turns import Turns
 from p42.runtimes.companion.broker import Question
 from p42.runtimes.companion.visitor import Visitor
+from p42.wire.budget import Budget
 from p42.wire.tekton import Said, fitted
 
-MOST = 256  # connections at once; past that the oldest idle one is closed
+MOST = 1024  # connections at once (CONTRACT, Wires); past that one that says nothing makes room
+KEPT_DESCRIPTORS = 32  # what else it opens; a question of each visitor comes on top
+RESTED = 15.0  # s since its last line from which on a client may have to make room
 
 
 def main(spec: Mapping[str, Any], private: socket.socket, listeners: list[int]) -> int:
@@ -45,6 +49,8 @@ class Companion:
         self._reactor, self._spec, self._listeners = reactor, spec, listeners
         self._visitors: list[Visitor] = []
         self._requests = 0
+        self._most, self._budget = _most(), Budget()
+        self._turns = Turns(lambda do: reactor.after(0.0, do))
         self._retiring = False
         self._tells = tells_owners()
         self._last = time.monotonic()
@@ -60,17 +66,27 @@ class Companion:
             except BlockingIOError:
                 return  # another child, or nobody any more, has it
             except OSError:
-                self._make_room(1)  # no descriptor left: an idle visitor has to go
+                if not self._make_room() and self._visitors:
+                    self._visitors[0].close()  # no descriptor left: somebody has to go
                 return
             # Another user of this machine has no business here; nor has a client that drew our
             # port as its own and connected to itself.
             if is_self(sock) or not self._may_enter(sock):
                 sock.close()
                 continue
+            if len(self._visitors) >= self._most and not self._make_room():
+                sock.close()
+                continue
             self._last = time.monotonic()
-            self._make_room(MOST)
             self._visitors.append(
-                Visitor(self._reactor, sock, heard=self._heard, gone=self._visitors.remove)
+                Visitor(
+                    self._reactor,
+                    sock,
+                    heard=self._heard,
+                    gone=self._visitors.remove,
+                    turns=self._turns,
+                    budget=self._budget,
+                )
             )
 
     def _may_enter(self, sock: socket.socket) -> bool:
@@ -80,10 +96,21 @@ class Companion:
         """
         return not self._tells or uid_of_peer(sock) in (os.getuid(), 0)
 
-    def _make_room(self, most: int) -> None:
-        if len(self._visitors) >= most:
-            idle = next((one for one in self._visitors if not one.busy), self._visitors[0])
-            idle.close()
+    def _make_room(self) -> bool:
+        """Close who never said a line, the oldest first; else who has rested longest.
+
+        False if everybody is talking: then there is no room.
+        """
+        quiet = next((one for one in self._visitors if one.spoke is None), None)
+        if quiet is None:
+            resting = [(one.spoke or 0.0, n) for n, one in enumerate(self._visitors)
+                       if not one.busy]  # fmt: skip
+            longest = min(resting, default=(time.monotonic(), 0))
+            if time.monotonic() - longest[0] < RESTED:
+                return False
+            quiet = self._visitors[longest[1]]
+        quiet.close()
+        return True
 
     def _heard(self, visitor: Visitor, said: Said) -> None:
         self._last = time.monotonic()
@@ -195,3 +222,11 @@ class Companion:
             self._reactor.after(0.02, self._leave)
         else:
             self._reactor.end()
+
+
+def _most() -> int:
+    """MOST, or fewer where this process may open few files: each visitor may ask something."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return MOST
+    return max(8, min(MOST, (soft - KEPT_DESCRIPTORS) // 2))

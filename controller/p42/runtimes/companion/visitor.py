@@ -1,21 +1,36 @@
-"""Visitor: one client connection of a companion: lines in, replies out, bounded both ways."""
+"""Visitor: one client connection of a companion: lines in, replies out, bounded both ways.
+
+Its first line is heard at once, those that came with it in their turn, and nothing more is read
+before; nor while it does not read what it is sent.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import time
+from collections import deque
 from collections.abc import Callable
 
 from p42.keeper.reactor import Reactor, Timer
+from p42.keeper.turns import Turns
+from p42.wire.budget import Budget
 from p42.wire.tekton import Bad, Lines, Said, line
 
-CHUNK = 65536
-BACKLOG = 4 * 2**20  # bytes a client may leave unread before it is dropped
+CHUNK = 8192  # bytes read at once
+LAST = 8  # times CHUNK: what had arrived before it was to close
+SENT = 1 << 14  # bytes the kernel keeps unsent for a client; by itself it would take 4 MiB of each
+FULL = 1 << 14  # bytes unread from which on a client is not heard any more
 FIRST = 60.0  # s for the first line; a quiet connection that never spoke is closed
-HALF = 10.0  # s for the rest of a line that has begun
+HALF = 10.0  # s for the rest of a line that has begun, however it drips
+UNREAD = 10.0  # s in which a client takes nothing of what it is sent
 
 
 class Visitor:
-    """`heard(visitor, said)` for each good line; `gone(visitor)` once."""
+    """`heard(visitor, said)` for each good line; `gone(visitor)` once.
+
+    `turns` and `budget` are of all visitors together.
+    """
 
     def __init__(
         self,
@@ -24,50 +39,79 @@ class Visitor:
         *,
         heard: Callable[[Visitor, Said], None],
         gone: Callable[[Visitor], None],
+        turns: Turns,
+        budget: Budget,
     ) -> None:
         sock.setblocking(False)
+        with contextlib.suppress(OSError):  # it hung up; the next read will say so
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SENT)
         self._reactor, self._sock, self._heard, self._gone = reactor, sock, heard, gone
-        self._lines = Lines()
+        self._turns, self._lines, self._budget = turns, Lines(), budget
+        self._held = 0  # bytes of the budget
+        self._waiting: deque[Said | Bad] = deque()
         self._out = bytearray()
         self._closing = False
+        self._deaf = False  # it sends no more
         self.open = True
         self.asked = 0  # replies still owed
-        self._patience: Timer | None = reactor.after(FIRST, self.close)
-        reactor.readable(sock.fileno(), self._read)
+        self.spoke: float | None = None  # when it said its last whole line; monotonic
+        self._first: Timer | None = reactor.after(FIRST, self.close)
+        self._half: Timer | None = None
+        self._unread: Timer | None = None
+        self._look()
 
     @property
     def busy(self) -> bool:
         """Whether a reply is owed or not yet taken."""
-        return self.asked > 0 or bool(self._out)
+        return self.asked > 0 or bool(self._out) or bool(self._waiting)
 
     def say(self, body: dict[str, object]) -> None:
         """Queue one reply. Closed: no effect."""
-        if not self.open:
-            return
-        self._out += line(body)
-        if len(self._out) > BACKLOG:
-            self.close()
-        else:
+        if self.open:
+            self._out += line(body)
             self._write()
 
     def leave(self) -> None:
         """Close as soon as nothing is owed any more; what has arrived by now is still answered."""
-        if self.open and not self._closing:
-            self._read()
+        for _ in range(LAST):
+            if self.open and not self._closing:
+                self._read()
+            while self.open and self._waiting:
+                self._take(self._waiting.popleft())
         self._closing = True
-        if self.open and not self.busy:
-            self.close()
+        self._look()
 
     def close(self) -> None:
         """Close now. Twice: no effect."""
         if not self.open:
             return
         self.open = False
-        if self._patience is not None:
-            self._patience.cancel()
+        for timer in (self._first, self._half, self._unread):
+            if timer is not None:
+                timer.cancel()
+        self._may_hold(0)
+        self._waiting.clear()
         self._reactor.forget(self._sock.fileno())
         self._sock.close()
         self._gone(self)
+
+    def _look(self) -> None:
+        """Wait for what has to come next; close if nothing has."""
+        if not self.open:
+            return
+        if (self._closing or self._deaf) and not self.busy:
+            self.close()
+            return
+        descriptor = self._sock.fileno()
+        reads = not (self._waiting or self._deaf or len(self._out) >= FULL)
+        if self._out and reads:
+            self._reactor.both(descriptor, self._both)
+        elif self._out:
+            self._reactor.writable(descriptor, self._write)
+        elif reads:
+            self._reactor.readable(descriptor, self._read)
+        else:
+            self._reactor.forget(descriptor)
 
     def _read(self) -> None:
         try:
@@ -77,26 +121,36 @@ class Visitor:
         except OSError:
             self.close()
             return
-        if not data:
-            self._ended()
-            return
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
-        for found in self._lines.feed(data):
-            self._take(found)
-            if not self.open:
-                return
-        if self._lines.partial:
-            self._patience = self._reactor.after(HALF, self.close)
-
-    def _ended(self) -> None:
-        """The client will send no more; what it asked is still answered."""
-        if self.busy:
-            self._closing = True
-            self._reactor.forget(self._sock.fileno())
-        else:
+        self._deaf = self._deaf or not data
+        lines = self._lines.feed(data)
+        if lines:
+            self._spoken()
+        self._waiting.extend(lines)
+        if not self._may_hold(self._lines.held):
             self.close()
+        elif self._lines.partial and self._half is None:
+            self._half = self._reactor.after(HALF, self.close)
+        self._step()
+
+    def _may_hold(self, held: int) -> bool:
+        was, self._held = self._held, held
+        return self._budget.change(was, held)
+
+    def _spoken(self) -> None:
+        """A whole line came: what waited for one is over."""
+        self.spoke = time.monotonic()
+        for timer in (self._first, self._half):
+            if timer is not None:
+                timer.cancel()
+        self._first = self._half = None
+
+    def _step(self) -> None:
+        """Hear one line; the next in its turn."""
+        if self.open and self._waiting:
+            self._take(self._waiting.popleft())
+        if self.open and self._waiting:
+            self._turns.wait(self._step)
+        self._look()
 
     def _take(self, found: Said | Bad) -> None:
         if isinstance(found, Said):
@@ -110,20 +164,26 @@ class Visitor:
             self.leave()
 
     def _write(self) -> None:
+        moved = False
         try:
             sent = self._sock.send(self._out)
             del self._out[:sent]
+            moved = sent > 0
         except BlockingIOError:
             pass
         except OSError:
             self.close()
             return
-        if self._out:
-            self._reactor.both(self._sock.fileno(), self._both)
-        elif self._closing and not self.busy:
-            self.close()
-        else:
-            self._reactor.readable(self._sock.fileno(), self._read)
+        self._wait_for_reader(moved=moved)
+        self._look()
+
+    def _wait_for_reader(self, *, moved: bool) -> None:
+        """Who takes nothing for UNREAD is closed, though a reply is owed."""
+        if self._unread is not None and (moved or not self._out):
+            self._unread.cancel()
+            self._unread = None
+        if self._out and self._unread is None:
+            self._unread = self._reactor.after(UNREAD, self.close)
 
     def _both(self) -> None:
         self._read()
