@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 
+from p42.api.talks import answered
 from p42.model.completion import Cut, Text
 from p42.model.errors import Blocked, P42Error, TimedOut
-from p42.model.talk import Say
+from p42.model.ports import Registration
+from p42.model.refs import Ref
+from p42.model.talk import Said
+from p42.model.talk import Say as Saying
 from tests.process.room import LINES, Room, alive, facts, room, until, whole
+from tests.providers.vendors import Say
 
 
 async def ask(there: Room, text: str, session: str = "a") -> str:
@@ -100,7 +106,7 @@ async def test_a_deadline_ends_it(tmp_path: Path) -> None:
 
 async def test_who_hangs_up_ends_it_and_all_it_started(tmp_path: Path) -> None:
     async with room(tmp_path) as there:
-        async with aclosing(there.talks.say(Say("lines", "fork", session="a"))) as spoken:
+        async with aclosing(there.talks.say(Saying("lines", "fork", session="a"))) as spoken:
             async for piece in spoken:
                 assert isinstance(piece, Text)
                 pids = whole(there)
@@ -136,8 +142,6 @@ async def test_it_is_told_who_it_is(tmp_path: Path) -> None:
 
 
 async def test_without_any_account_it_talks_all_the_same(tmp_path: Path) -> None:
-    from p42.model.refs import Ref
-
     async with room(tmp_path) as there:
         await there.there.registry.drop(Ref("Account", "main"))
         assert await ask(there, "env ANTHROPIC_API_KEY") == "none"
@@ -165,3 +169,75 @@ async def test_only_so_many_rest_at_once(tmp_path: Path, monkeypatch: pytest.Mon
         assert len(there.processes.pids) == 2
         assert await ask(there, "count", "c") == "2"
         assert await ask(there, "count", "a") == "1"
+
+
+async def test_a_program_started_in_the_middle_is_told_what_was_said_if_it_reads_that(
+    tmp_path: Path,
+) -> None:
+    async with room(tmp_path) as there:
+        await there.declare("lines", facts(LINES, resume=True))
+        assert await ask(there, "history") == "none"
+        await ask(there, "raw two\nlines")
+        await there.talk._keeping.end_all()
+        pieces = await there.hear("history", agent="lines", session="a")
+        said = pieces[-1]
+        assert isinstance(said, Said)
+        assert said.answer.reply.text == (
+            "user: history\nassistant: none\nuser: raw two\\nlines\nassistant: raw two\\nlines"
+        )
+        assert said.notes == ()
+        assert await ask(there, "count") == "2"
+
+
+async def test_who_speaks_to_one_that_does_not_is_told_that_it_knows_nothing(
+    tmp_path: Path,
+) -> None:
+    async with room(tmp_path) as there:
+        assert (await there.say("count", agent="lines", session="a")).notes == ()
+        assert (await there.say("count", agent="lines", session="a")).notes == ()
+        await there.talk._keeping.end_all()
+        (note,) = (await there.say("count", agent="lines", session="a")).notes
+        assert note.startswith("agent/lines: ")
+        assert "knows nothing of what was said before" in note
+        assert "spec.process.resume" in note
+        assert (await there.say("count", agent="lines", session="a")).notes == ()
+
+
+async def test_what_is_left_out_of_its_history_is_told(tmp_path: Path) -> None:
+    async with room(tmp_path) as there:
+        lines = facts(LINES, resume=True)
+        await there.declare("lines", {**lines, "memory": {**lines["memory"], "window": 2}})
+        for _ in range(3):
+            await ask(there, "count")
+        await there.talk._keeping.end_all()
+        told = (await ask(there, "history")).splitlines()
+        assert told == ["system: 4 earlier messages are not shown", "user: count", "assistant: 3"]
+
+
+async def test_tokens_that_nobody_counted_are_unknown_and_not_none(tmp_path: Path) -> None:
+    async with room(tmp_path, Say("Hello.")) as there:
+        said = await there.say("count", agent="lines", session="a")
+        assert (said.usage, said.cost) == (None, 0)
+        assert answered(said)["usage"]["inputTokens"] is None
+        await there.declare("lines", {**facts(LINES), "model": "claude-sonnet-4-5"})
+        said = await there.say("model hi", agent="lines", session="b")
+        assert said.answer.reply.text == "Hello."
+        assert said.usage is not None
+        assert said.usage.input > 0 < said.usage.output
+        assert answered(said)["usage"]["outputTokens"] == said.usage.output
+        assert (await there.say("count", agent="lines", session="b")).usage is None
+
+
+async def test_it_finds_the_servers_among_its_tools_in_a_file_while_it_runs(
+    tmp_path: Path,
+) -> None:
+    async with room(tmp_path) as there:
+        row = Registration("0" * 16, {"type": "mcp", "config": {"command": "files", "args": []}})
+        await there.there.registry.put(Ref("Integration", "files"), row)
+        await there.declare("lines", {**facts(LINES), "tools": ["files"]})
+        found = json.loads(await ask(there, "servers"))
+        assert found["mcpServers"]["files"]["command"] == "files"
+        assert await ask(there, "servers")
+        path = await ask(there, "env P42_MCP_CONFIG")
+        assert Path(path).is_relative_to(tmp_path / "agents" / "lines")
+    assert not Path(path).exists()

@@ -72,7 +72,7 @@ class Shop:
     def commands(self) -> Sequence[Declared]:
         return self.declared
 
-    async def _get(self, arguments: Mapping[str, Any]) -> Any:
+    async def _get(self, agent: str, arguments: Mapping[str, Any]) -> Any:
         self.asked.append(arguments)
         if isinstance(self.answer, P42Error):
             raise self.answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,21 @@ from tests.doors.daemons import PATIENCE, Daemon, declare, running
 from tests.doors.vendor import account, agent, vendor
 from tests.providers.vendors import OpenAIServer
 from tests.providers.vendors.script import Say
+from tests.tools.served import SERVER
 from tests.tools.shop import needs_sandbox
 
 
 def script(seen: Any) -> Say:
-    """Calls what the message names (`NAME {JSON}`), then repeats what came of it."""
+    """Calls what the message names (`NAME {JSON}`), then repeats what came of it.
+
+    A message that names no tool is heard.
+    """
     last = seen.body["messages"][-1]
     if last["role"] == "tool":
         return Say(last["content"])
     name, _, arguments = last["content"].partition(" ")
+    if not name.startswith(("p42_", "command_", "integration_")):
+        return Say("heard")
     return Say("", calls=(ToolCall("c1", name, json.loads(arguments or "{}")),))
 
 
@@ -40,11 +47,24 @@ def daemon(tmp_path_factory: pytest.TempPathFactory, model: OpenAIServer) -> Ite
     account(root / "m", model.url)
     agent(root / "m", "muse", permissions="{allow: [p42.*, command/tree], deny: [p42.logs]}")
     agent(root / "m", "echo")
+    agent(root / "m", "clerk", permissions="{allow: [p42.session.search.all, "
+          "p42.session.show.all]}")  # fmt: skip
+    integration(root / "m", "files")
+    agent(root / "m", "porter", tools="[files]", permissions="{allow: [integration/files/echo]}")
     declare(root / "m", "hello", 'echo "hello $1"; cat; ls -A')
     declare(root / "m", "tree", "exit 3")
     with running(root / "home") as started:
         started.ask("apply", paths=[str(root / "m")], timeout=PATIENCE)
         yield started
+
+
+def integration(directory: Path, name: str) -> None:
+    """An MCP server by hand."""
+    body = {
+        "apiVersion": "p42.dev/v1", "kind": "Integration", "metadata": {"name": name},
+        "spec": {"type": "mcp", "config": {"command": sys.executable, "args": [str(SERVER)]}},
+    }  # fmt: skip
+    (directory / f"{name}.yaml").write_text(json.dumps(body))
 
 
 def say(daemon: Daemon, text: str, *, agent: str = "muse", **decision: Any) -> list[dict[str, Any]]:
@@ -74,6 +94,28 @@ def test_an_agent_looks_around_with_p42s_own_verbs(daemon: Daemon) -> None:
     assert ("ToolUsed", "p42.get") in {(e["reason"], e["message"]) for e in events["items"]}
 
 
+def test_an_agent_sees_its_own_conversations_and_no_others(daemon: Daemon) -> None:
+    daemon.ask("say", agent="echo", message="the treasure is buried", session="secret-1")
+    daemon.ask("say", agent="muse", message="my own treasure", session="own-1")
+    hits = json.loads(result(say(daemon, 'p42_session_search {"words": "treasure"}')))["items"]
+    assert {hit["agent"] for hit in hits} == {"muse"}
+    assert "own treasure" in result(say(daemon, 'p42_session_show {"session": "own-1"}'))
+    for asked in ("secret-1", "secret"):
+        told = result(say(daemon, f'p42_session_show {{"session": "{asked}"}}'))
+        assert told == f"failed: there is no session '{asked}'; see: p42 session list"
+    assert "no tool" in result(say(daemon, 'p42_session_search_all {"words": "treasure"}'))
+    assert "agent" in result(say(daemon, 'p42_session_search {"words": "t", "agent": "echo"}'))
+
+
+def test_an_agent_that_is_named_for_it_sees_what_everybody_said(daemon: Daemon) -> None:
+    daemon.ask("say", agent="echo", message="the map is folded", session="secret-2")
+    found = result(say(daemon, 'p42_session_search_all {"words": "folded"}', agent="clerk"))
+    assert "secret-2" in found
+    shown = say(daemon, 'p42_session_show_all {"session": "secret-2", "last": 1}', agent="clerk")
+    (last,) = json.loads(result(shown))["messages"]
+    assert last["role"] == "assistant"
+
+
 def test_what_does_not_exist_or_is_denied_is_a_result(daemon: Daemon) -> None:
     assert "is not declared" in result(say(daemon, 'p42_describe {"ref": "command/none"}'))
     assert "no tool 'p42_logs'" in result(say(daemon, 'p42_logs {"target": "daemon"}'))
@@ -99,6 +141,23 @@ def test_a_command_is_asked_for_run_in_the_sandbox_and_written_down(daemon: Daem
     told = [(e["reason"], e["message"]) for e in events]
     assert ("ToolUsed", "command/hello") in told
     assert "world" not in json.dumps(events)
+
+
+def test_a_tool_of_an_integration_is_called_within_its_rules_and_written_down(
+    daemon: Daemon, model: OpenAIServer
+) -> None:
+    assert result(say(daemon, 'integration_files_echo {"text": "hi"}', agent="porter")) == "hi"
+    offered = [tool["function"]["name"] for tool in model.completions[-1].body["tools"]]
+    assert "integration_files_echo" in offered
+    assert offered.index("integration_files_echo") < offered.index("command_hello")
+    refused = result(say(daemon, "integration_files_count", agent="porter"))
+    assert "integration/files/count needs a person to agree" in refused
+    pieces = say(daemon, "integration_files_count", agent="porter", allow=True)
+    assert result(pieces) == '{"calls": 2}'
+    events = daemon.ask("events", ref="integration/files")["items"]
+    assert ("ServerUp", "9 tools") in [(e["reason"], e["message"]) for e in events]
+    events = daemon.ask("events", ref="agent/porter")["items"]
+    assert ("ToolUsed", "integration/files/echo") in [(e["reason"], e["message"]) for e in events]
 
 
 @needs_sandbox

@@ -1,4 +1,4 @@
-"""What an agent may call: nothing unless its manifest says so; deny, then ask, then allow."""
+"""What an agent may call: nothing unless its manifest says so; the most specific rule decides."""
 
 from __future__ import annotations
 
@@ -15,16 +15,24 @@ from hypothesis import strategies as st
 from p42.ai.toolname import LONGEST, wire_name
 from p42.api.verbs import VERBS as TABLE
 from p42.api.workbench import FIELDS
-from p42.model.permissions import PATTERN, VERBS, verdict
+from p42.model.permissions import ORDER, PATTERN, VERBS, WHOLE, Verdict, specificity, verdict
 from p42.model.refs import NAME_PATTERN
 from p42.model.verb import Effect
 from tests.doors.vendor import agent
 from tests.tools.shop import OPEN, Shop, rules
 
-TOOLS = st.sampled_from(["p42.get", "p42.logs", "command/hello", "command/git-log", "x/y"])
-PATTERNS = st.lists(st.sampled_from(
-    ["*", "p42.*", "p42.get", "command/*", "command/git-*", "command/hello"]
-), max_size=3)  # fmt: skip
+TOOLS = st.sampled_from(
+    ["p42.get", "p42.logs", "command/hello", "command/git-log", "integration/files/read_file",
+     "integration/mail/send", "x/y"]
+)  # fmt: skip
+EACH = ("*", "p42.*", "p42.get", "command/*", "command/git-*", "command/git-l*", "command/hello",
+        "integration/*", "integration/files/*", "integration/files/read_*",
+        "integration/files/read_file")  # fmt: skip
+PATTERNS = st.lists(st.sampled_from(EACH), max_size=4)
+
+
+def names(pattern: str, tool: str) -> bool:
+    return bool(re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), tool))
 
 
 @pytest.mark.parametrize("facts", [{}, {"tools": []}, {"tools": [], "permissions": None}])
@@ -35,37 +43,78 @@ def test_an_agent_that_says_nothing_of_tools_has_none(facts: dict[str, object]) 
 @pytest.mark.parametrize("facts", [OPEN, {"tools": ["files"]}])
 def test_unnamed_looks_are_allowed_and_commands_asked_for(facts: dict[str, object]) -> None:
     assert {verdict(f"p42.{verb}", facts) for verb in VERBS} == {"allow"}
-    assert verdict("command/hello", facts) == "ask"
+    assert verdict("command/hello", facts) == verdict("integration/files/read", facts) == "ask"
     assert verdict("p42.delete", facts) == verdict("mcp/anything", facts) == "deny"
 
 
 @given(TOOLS, PATTERNS, PATTERNS, PATTERNS)
-def test_deny_wins_over_ask_and_ask_over_allow(
+def test_the_most_specific_rule_decides_and_of_two_as_specific_the_stricter(
     tool: str, allow: list[str], ask: list[str], deny: list[str]
 ) -> None:
-    def names(patterns: list[str]) -> bool:
-        return any(re.fullmatch(each.replace(".", r"\.").replace("*", ".*"), tool)
-                   for each in patterns)  # fmt: skip
+    given = {"deny": deny, "ask": ask, "allow": allow}
+    found = verdict(tool, rules(**given))
+    naming = [(len(each), word) for word in ORDER for each in given[word] if names(each, tool)]
+    if naming:  # of those that name one tool the longest is the most specific: an exact one is
+        longest = max(length for length, _ in naming)
+        assert found == next(word for length, word in naming if length == longest)
 
-    found = verdict(tool, rules(allow=allow, ask=ask, deny=deny))
-    if names(deny):
-        assert found == "deny"
-    elif names(ask):
-        assert found == "ask"
-    elif names(allow):
-        assert found == "allow"
+
+@given(TOOLS, PATTERNS, PATTERNS, PATTERNS, st.sampled_from(EACH), st.sampled_from(ORDER))
+def test_one_more_rule_changes_nothing_where_a_more_specific_one_names_the_tool(
+    tool: str, allow: list[str], ask: list[str], deny: list[str], more: str, word: Verdict
+) -> None:
+    given = {"deny": deny, "ask": ask, "allow": allow}
+    naming = [each for every in given.values() for each in every if names(each, tool)]
+    before = verdict(tool, rules(**given))
+    after = verdict(tool, rules(**{**given, word: [*given[word], more]}))
+    if not names(more, tool) or any(specificity(each) > specificity(more) for each in naming):
+        assert after == before
+    elif not any(specificity(each) == specificity(more) for each in naming):
+        assert after == word
+    else:  # as specific as one that is there: never laxer than before
+        assert ORDER.index(after) <= ORDER.index(before)
 
 
 @pytest.mark.parametrize(
-    "good", ["*", "p42.*", *(f"p42.{v}" for v in VERBS), "command/*", "command/a-*", "command/a1"]
+    ("given", "found"),
+    [
+        ({"deny": ["command/*"], "allow": ["command/hello"]}, "allow"),
+        ({"deny": ["*"], "ask": ["command/*"]}, "ask"),
+        ({"allow": ["command/*"], "deny": ["command/hel*"]}, "deny"),
+        ({"allow": ["command/hello"], "ask": ["command/hello"]}, "ask"),
+        ({"allow": ["command/hello"], "deny": ["command/hello"]}, "deny"),
+    ],
 )
+def test_a_narrower_rule_is_an_exception_to_a_wider(
+    given: dict[str, list[str]], found: str
+) -> None:
+    assert verdict("command/hello", rules(**given)) == found
+
+
+@pytest.mark.parametrize("verb", WHOLE)
+def test_what_everybody_said_is_seen_only_by_who_is_named_for_it(verb: str) -> None:
+    tool = f"p42.{verb}"
+    for stars in (rules(), rules(allow=["*"]), rules(allow=["p42.*"]), rules(ask=["p42.*"])):
+        assert verdict(tool, stars) == "deny"
+    assert verdict(tool, rules(allow=[tool])) == "allow"
+    assert verdict(tool, rules(deny=["p42.*"], ask=[tool])) == "ask"
+
+
+@pytest.mark.parametrize(
+    "good",
+    ["*", "p42.*", *(f"p42.{v}" for v in (*VERBS, *WHOLE)), "command/*", "command/a-*",
+     "command/a1", "integration/*", "integration/files/*", "integration/files/read_*",
+     "integration/files/read_file", "integration/files/a.b/c-D_1"],
+)  # fmt: skip
 def test_a_rule_names_a_tool_or_ends_in_a_star(good: str) -> None:
     assert re.search(PATTERN, good)
 
 
 @pytest.mark.parametrize(
     "bad", ["", "p42", "p42.gett", "p42.delete", "p42.g*", "commands/x", "command/", "command/A",
-            "command/*x", "**", "command/../x"]
+            "command/*x", "**", "command/../x", "integration/", "integration/files",
+            "integration/files/", "integration/F/x", "integration/files/a b",
+            "integration/files/*x", "p42.session.*"]
 )  # fmt: skip
 def test_a_rule_that_could_never_hold_is_no_rule(bad: str) -> None:
     assert not re.search(PATTERN, bad)

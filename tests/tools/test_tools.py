@@ -110,7 +110,7 @@ async def test_a_rule_can_have_looks_asked_for(tmp_path: Path) -> None:
 async def test_a_look_that_never_answers_is_given_up(tmp_path: Path) -> None:
     shop = Shop(tmp_path)
 
-    async def never(arguments: Any) -> Any:
+    async def never(agent: str, arguments: Any) -> Any:
         await asyncio.Event().wait()
 
     shop._get = never  # type: ignore[method-assign]

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from p42.model.completion import Usage
 from p42.model.errors import Blocked
 from p42.model.models import Relaying
 from p42.model.secret import MASK
@@ -33,13 +34,15 @@ NO_DOOR = (
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """`account` "" = it has none. `spent` tells micro-USD so far; `clean` takes the token out."""
+    """`account` "" = it has none. `spent` tells micro-USD so far, `used` tokens (None = nobody
+    counted any); `clean` takes the token out."""
 
     account: str
     model: str
     env: Mapping[str, str] = field(repr=False)
     secret: str = field(default="", repr=False)
     spent: Callable[[], int] = field(default=lambda: 0, repr=False)
+    used: Callable[[], Usage | None] = field(default=lambda: None, repr=False)
 
     def clean(self, text: str) -> str:
         """`text` without the token."""
@@ -82,7 +85,11 @@ class Allowances:
         secret = await self._tokens.mint(by, name=run, account=name, models=only)
         try:
             env = environment(port, secret, model=only[0] if only else "")
-            yield Allowance(name, model, env, secret, lambda: self._tokens.counted(secret))
+            tokens = self._tokens
+            yield Allowance(
+                name, model, env, secret,
+                lambda: tokens.counted(secret), lambda: tokens.consumed(secret),
+            )  # fmt: skip
         finally:
             await self._tokens.drop(run)
 

@@ -3,13 +3,14 @@
 One process for each session, kept between messages: what it remembers is its own. It ends when the
 session does, when it was not spoken to for IDLE seconds, when its declaration changed, when a
 message was broken off, and with the daemon; the next message starts it afresh. It is told who it is
-by P42_AGENT, P42_SESSION, P42_PERSONA and P42_CONTEXT.
+by P42_AGENT, P42_SESSION, P42_PERSONA and P42_CONTEXT, and, where it says `resume: true`, what was
+said before it was started; where it does not, who speaks to it is told that it does not know.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,10 +18,11 @@ from typing import Any
 from p42.ai.allowance import Allowance
 from p42.ai.mcpservers import Server
 from p42.ai.program import FIRST, Program, Whole
-from p42.model.completion import Cut, Text, ToolCall
+from p42.model.completion import Cut, Text, ToolCall, Usage
 from p42.model.errors import TimedOut
 from p42.model.session import IDLE, Session
 from p42.model.talk import Used
+from p42.runtimes.agentfiles import AgentFiles
 from p42.runtimes.agentplace import Place
 from p42.runtimes.agentprocess import AgentProcess, Start
 from p42.wire.lines import QUIET, AnswerLines, line_of
@@ -30,15 +32,23 @@ LATE = 0.01  # s; what it wrote since its last answer has come by now
 MOST = 16  # kept at once; then the one that rested longest is ended
 
 
+FORGOT = (
+    "{name}: {command} was started anew and knows nothing of what was said before; one that can "
+    "read it says so by spec.process.resume"
+)
+
+
 @dataclass(slots=True)
 class Kept:
-    """A process between messages. `wish` is all that it was started from."""
+    """A process between messages. `wish` is all that it was started from. `history`: lines that it
+    is to be given first."""
 
     process: AgentProcess
     allowance: Allowance
     wish: Mapping[str, Any]
     held: AsyncExitStack
     used: float  # monotonic
+    history: Sequence[str] = ()
     lines: AnswerLines = field(default_factory=AnswerLines)
     over: bool = False  # the answer has no further piece
     closed: bool = False  # its output has ended
@@ -112,29 +122,34 @@ class LinesProgram(Program):
     async def _spoken(
         self, session: Session, place: Place, servers: Mapping[str, Server], held: AsyncExitStack
     ) -> AsyncGenerator[Text | ToolCall | Used | Whole]:
-        kept = self._kept = await self._ready(session, place)
+        kept = self._kept = await self._ready(session, place, servers)
         before, well, heard = kept.allowance.spent(), False, False
+        used = kept.allowance.used()
         with self._runs(kept.process):
             try:
+                for line in kept.history:
+                    await self._write(kept, line)
+                kept.history = ()
                 while late := await self._piece(kept, LATE):
                     yield Text(late)
                 kept.over, seconds = False, None
-                await self._write(kept)
+                await self._write(kept, self.say.text)
                 while (text := await self._piece(kept, seconds)) is not None:
                     seconds = None if kept.lines.marks else QUIET
                     if text:
                         heard = True
                         yield Text(text)
                 self._cost = kept.allowance.spent() - before
+                counted = _since(used, kept.allowance.used())
                 well = await self._is_well(kept, heard=heard)
             finally:
                 if well:
                     await self._keeping.put(session.id, kept)
                 else:
                     await kept.close()
-        yield Whole()
+        yield Whole(counted)
 
-    async def _ready(self, session: Session, place: Place) -> Kept:
+    async def _ready(self, session: Session, place: Place, servers: Mapping[str, Server]) -> Kept:
         """The session's process, if it still is what is declared; else a new one."""
         model = self._model(session)
         wish = {
@@ -153,25 +168,47 @@ class LinesProgram(Program):
                 )
             )
             await held.enter_async_context(self._ground.pinning.held(wrapped=place.wrapped))
-            process = await self._ground.processes.start(self._start(place, allowance))
+            more = await self._files(place, servers, held)
+            history = await self._history()
+            if history:
+                more["P42_HISTORY"] = str(len(history))
+            process = await self._ground.processes.start(self._start(place, allowance, more))
             held.push_async_callback(process.close)
-            return Kept(process, allowance, wish, held.pop_all(), self._floor.clock.monotonic())
+            now = self._floor.clock.monotonic()
+            return Kept(process, allowance, wish, held.pop_all(), now, history)
 
-    def _start(self, place: Place, allowance: Allowance) -> Start:
+    async def _files(
+        self, place: Place, servers: Mapping[str, Server], held: AsyncExitStack
+    ) -> dict[str, str]:
+        """Where it finds the MCP servers among its tools, as long as it runs."""
+        if not servers:
+            return {}
+        files = held.enter_context(AgentFiles(place.own))
+        return {"P42_MCP_CONFIG": str(await asyncio.to_thread(files.servers, servers))}
+
+    async def _history(self) -> Sequence[str]:
+        """What it is to be told of the conversation that goes on with it; noted if it is not."""
+        earlier = await self._heard()
+        if not earlier or self.process.get("resume"):
+            return earlier
+        self.notes.append(FORGOT.format(name=self.name, command=self._command))
+        return ()
+
+    def _start(self, place: Place, allowance: Allowance, more: Mapping[str, str]) -> Start:
         persona, context = str(self.who.facts.get("persona") or ""), self.say.context
         told = {"P42_PERSONA": persona, "P42_CONTEXT": context, "P42_MODEL": allowance.model}
         env = {
             **place.env, **{name: text[:TOLD] for name, text in told.items() if text},
-            "P42_SESSION": self.say.session, **allowance.env,
+            "P42_SESSION": self.say.session, **more, **allowance.env,
         }  # fmt: skip
         argv = [place.program, *self.process.get("args", ())]
         return Start(place.wrap(argv), env, place.cwd)
 
-    async def _write(self, kept: Kept) -> None:
-        """Say it. TimedOut where it does not read: a long line does not fit its pipe."""
+    async def _write(self, kept: Kept, text: str) -> None:
+        """Say `text`. TimedOut where it does not read: a long line does not fit its pipe."""
         try:
             async with asyncio.timeout(min(FIRST, self._left)):
-                await kept.process.write(line_of(self.say.text))  # an end is seen when it is read
+                await kept.process.write(line_of(text))  # an end is seen when it is read
         except TimeoutError:
             raise TimedOut(f"{self.name}: {self._command} does not read its input") from None
 
@@ -220,3 +257,14 @@ class LinesProgram(Program):
         joint = "\n" if self._ends_line else ""
         self._ends_line = text.endswith("\n")
         return joint + text.removesuffix("\n")
+
+
+def _since(before: Usage | None, now: Usage | None) -> Usage | None:
+    """What was counted in between; None = nothing was."""
+    if now is None or now == before:
+        return None
+    was = before or Usage()
+    return Usage(
+        now.input - was.input, now.output - was.output,
+        now.cached - was.cached, now.stored - was.stored,
+    )  # fmt: skip

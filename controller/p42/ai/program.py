@@ -42,14 +42,15 @@ class Ground:
     allowances: Allowances
     servers: McpServers
     pinning: Pinning = field(default_factory=Pinning)
+    wards: AgentPlaces | None = None  # where servers run that p42 starts for agents
     running: dict[str, AgentProcess] = field(default_factory=dict)  # by session
 
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """The end of an answer. `vendor`: the program's own id of it."""
+    """The end of an answer. `usage` None = nobody counted. `vendor`: the program's own id of it."""
 
-    usage: Usage = NO_USAGE
+    usage: Usage | None = NO_USAGE
     model: str = ""
     vendor: str = ""
 
@@ -97,6 +98,7 @@ class Program(Answering):
                         self._show(piece, saying)
                         yield piece
                 await saying.end()
+                self.usage = self.usage if whole.usage is not None else None
                 await self._keep(self._answer(whole))
             except (P42Error, asyncio.CancelledError, GeneratorExit):
                 await saying.cut()
@@ -183,7 +185,7 @@ class Program(Answering):
     def _answer(self, whole: Whole) -> Answer:
         allowance = self._allowance
         reply = Reply(
-            "".join(self._said), whole.usage, whole.model or allowance.model,
+            "".join(self._said), whole.usage or NO_USAGE, whole.model or allowance.model,
             vendor_id=whole.vendor,
         )  # fmt: skip
         return Answer(reply, allowance.account, f"req-{secrets.token_hex(12)}", self._spent())
@@ -193,12 +195,26 @@ class Program(Answering):
 
     async def _earlier(self) -> str:
         """What was said in the session before this message, for a program that did not hear it."""
+        said = "\n\n".join(await self._heard())
+        if not said:
+            return ""
+        return f"This conversation began before you came to it. What was said:\n\n{said}"
+
+    async def _heard(self) -> list[str]:
+        """What was said before this message, as `role: text`, as far as the agent remembers.
+
+        What is left out is told first.
+        """
         memory = self.who.memory
         turns = (await self._floor.sessions.turns(self.say.session))[:-1]
-        shown = window(turns, keep_first=memory["keepFirst"], last=memory["window"],
-                       budget=memory["maxTokens"]).shown if turns else ()  # fmt: skip
-        lines = [f"{each.role}: {each.content}" for each in messages(shown) if each.content]
-        if not lines:
-            return ""
-        said = "\n\n".join(lines)[-EARLIER:]
-        return f"This conversation began before you came to it. What was said:\n\n{said}"
+        if not turns:
+            return []
+        seen = window(turns, keep_first=memory["keepFirst"], last=memory["window"],
+                      budget=memory["maxTokens"])  # fmt: skip
+        lines = [f"{each.role}: {each.content}" for each in messages(seen.shown) if each.content]
+        left, size = len(seen.skipped), sum(map(len, lines))
+        while len(lines) > 1 and size > EARLIER:
+            left, size = left + 1, size - len(lines.pop(0))
+        if lines and size > EARLIER:
+            lines = [f"{lines[0][:EARLIER]}…"]
+        return [f"system: {left} earlier messages are not shown", *lines] if left else lines

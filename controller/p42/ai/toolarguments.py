@@ -43,15 +43,15 @@ def fault(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     return f"{where}: {wrong.message[:SHOWN]}"
 
 
-def weighed(arguments: Mapping[str, Any]) -> str:
+def weighed(arguments: Mapping[str, Any], *, deepest: int = DEEPEST) -> str:
     """Why no tool can take them: too big, too deep, or half characters; "" = nothing."""
     size = values = 0
     waiting: list[tuple[Any, int]] = [(arguments, 0)]
     while waiting:
         value, depth = waiting.pop()
         values += 1
-        if depth > DEEPEST or values > WIDEST:
-            return f"arguments are nested deeper than {DEEPEST} or hold over {WIDEST} values"
+        if depth > deepest or values > WIDEST:
+            return f"arguments are nested deeper than {deepest} or hold over {WIDEST} values"
         for text in _texts(value):
             size += len(text)
             if size > MOST:

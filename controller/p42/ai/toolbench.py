@@ -12,13 +12,14 @@ from typing import Any, Protocol
 class Look:
     """A verb of p42's own that changes nothing. `schema` is of its arguments, an object.
 
-    `ask` answers with JSON, and raises P42Error for what cannot be asked so.
+    `ask` is given the name of the agent that asks and the arguments; it answers with JSON, and
+    raises P42Error for what cannot be asked so.
     """
 
     verb: str
     description: str
     schema: Mapping[str, Any]
-    ask: Callable[[Mapping[str, Any]], Awaitable[Any]]
+    ask: Callable[[str, Mapping[str, Any]], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,29 @@ class Declared:
     read: Sequence[str] = ()
     write: Sequence[str] = ()
     network: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A tool of an MCP server. `schema` is of its arguments; the rest is the server's own word."""
+
+    integration: str
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+
+
+class Servers(Protocol):
+    """Integrations that bring tools."""
+
+    async def reach(self, names: Sequence[str]) -> Sequence[str]:
+        """Have them come up; which of them cannot be used now, in a sentence each."""
+
+    def tools(self, names: Sequence[str]) -> Sequence[Served]:
+        """What those of them that are up offer."""
+
+    async def call(self, name: str, tool: str, arguments: Mapping[str, Any]) -> str:
+        """What a tool gave, as text. P42Error where it failed."""
 
 
 class Bench(Protocol):

@@ -18,7 +18,7 @@ import orjson
 
 from p42.ai.forge import TOOL as FORGE_TOOL
 from p42.ai.toolarguments import fault
-from p42.ai.toolbench import Bench, Declared, Look
+from p42.ai.toolbench import Bench, Declared, Look, Served, Servers
 from p42.ai.toolcommand import SCHEMA, Bounds, call_command
 from p42.ai.toolname import wire_name
 from p42.ai.tooltext import bounded
@@ -29,6 +29,7 @@ from p42.model.ports import Journal, World
 from p42.model.talk import Used, agent_ref
 
 SECONDS = 30.0  # of one call; a conversation waits for it
+SERVED = 90.0  # of one at a server, which may have to be started anew for it
 MOST = 100  # tools offered to one agent; vendors take 128 at most
 FORGE = "forge"  # the rule of the tool that declares a command: `forge: true` is its permission
 NOTED = (
@@ -37,7 +38,7 @@ NOTED = (
 )
 DESCRIPTION = 500  # characters; what a manifest says is text of whoever wrote it
 
-Do = Callable[[Mapping[str, Any]], Awaitable[str]]
+Do = Callable[[str, Mapping[str, Any]], Awaitable[str]]  # who calls, with which arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +54,28 @@ class _Entry:
 class Tools:
     """Offers nothing until it is opened. `clean` takes secrets out of a text."""
 
-    def __init__(self, *, clean: Callable[[str], str] = str, bounds: Bounds | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        clean: Callable[[str], str] = str,
+        bounds: Bounds | None = None,
+        servers: Servers | None = None,
+    ) -> None:
         self._clean, self._bounds = clean, bounds or Bounds(SECONDS)
+        self._servers = servers
         self._world: World | None = None
         self._bench: Bench | None = None
 
     def open(self, world: World, bench: Bench) -> None:
         """From now on what is on `bench` can be called. Uses home, processes and journal."""
         self._world, self._bench = world, bench
+
+    async def ready(self, name: str, agent: Mapping[str, Any]) -> Sequence[str]:
+        """Have the Integrations among its tools come up; what is missing, in sentences."""
+        named = _integrations(agent)
+        if self._servers is None or self._bench is None or not named:
+            return ()
+        return [self._clean(each) for each in await self._servers.reach(named)]
 
     def offered(self, name: str, agent: Mapping[str, Any]) -> Sequence[Tool]:
         """What the agent may call, commands last; what is denied is not even named."""
@@ -93,7 +108,7 @@ class Tools:
             return self.refuse(name, call, wrong, rule=entry.rule)
         try:
             async with asyncio.timeout(entry.seconds):
-                result, failed = await entry.do(call.arguments), False
+                result, failed = await entry.do(name, call.arguments), False
         except P42Error as error:
             result, failed = f"failed: {error}", True
         except TimeoutError:
@@ -111,6 +126,7 @@ class Tools:
             return {}
         every = [
             *(_look(look) for look in self._bench.looks()),
+            *self._served(_integrations(agent)),
             *(self._command(self._world, each) for each in self._bench.commands()),
         ]
         if agent.get("forge"):
@@ -123,11 +139,16 @@ class Tools:
         about = declared.description.strip() or "A command of this machine's owner."
         text = f"{about[:DESCRIPTION]} Runs in a sandbox, in an empty directory of its own."
 
-        async def do(arguments: Mapping[str, Any]) -> str:
+        async def do(_: str, arguments: Mapping[str, Any]) -> str:
             return await call_command(world, declared, arguments, bounds=bounds, clean=self._clean)
 
         seconds = bounds.seconds + bounds.grace  # the program is ended first, and is heard out
         return _Entry(rule, Tool(wire_name(rule), text, SCHEMA), do, seconds)
+
+    def _served(self, named: Sequence[str]) -> Sequence[_Entry]:
+        if self._servers is None:
+            return ()
+        return [_one_served(self._servers, tool) for tool in self._servers.tools(named)]
 
     def _note(self, name: str, reason: str, what: str, *, warning: bool) -> None:
         if self._world is not None:
@@ -141,7 +162,21 @@ def _standing(entry: _Entry, agent: Mapping[str, Any]) -> Verdict:
     return verdict(entry.rule, agent)
 
 
-async def _noted(_arguments: Mapping[str, Any]) -> str:
+def _integrations(agent: Mapping[str, Any]) -> Sequence[str]:
+    return tuple(agent.get("tools") or ())
+
+
+def _one_served(servers: Servers, tool: Served) -> _Entry:
+    rule = f"integration/{tool.integration}/{tool.name}"
+
+    async def do(_: str, arguments: Mapping[str, Any]) -> str:
+        return await servers.call(tool.integration, tool.name, arguments)
+
+    about = tool.description.strip() or f"A tool of {tool.integration}."
+    return _Entry(rule, Tool(wire_name(rule), about[:DESCRIPTION], tool.schema), do, SERVED)
+
+
+async def _noted(_agent: str, _arguments: Mapping[str, Any]) -> str:
     """Who hears the reply makes the manifest: of one reply one command, whatever way it came."""
     return NOTED
 
@@ -149,8 +184,8 @@ async def _noted(_arguments: Mapping[str, Any]) -> str:
 def _look(look: Look) -> _Entry:
     rule = f"p42.{look.verb}"
 
-    async def do(arguments: Mapping[str, Any]) -> str:
-        return orjson.dumps(await look.ask(arguments)).decode()
+    async def do(agent: str, arguments: Mapping[str, Any]) -> str:
+        return orjson.dumps(await look.ask(agent, arguments)).decode()
 
     return _Entry(rule, Tool(wire_name(rule), look.description[:DESCRIPTION], look.schema), do)
 

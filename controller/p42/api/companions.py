@@ -8,8 +8,6 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any, TypedDict
 
-import psutil
-
 from p42.api.asking import Nothing, asks
 from p42.api.forwarding import target_of
 from p42.api.house import engine_of, house_of
@@ -126,6 +124,8 @@ def usage(pid: int) -> dict[str, Any]:
     """
     if not pid:
         return {"memory": 0, "cpu": 0.0}
+    import psutil  # 10 ms of a start, and nobody has asked yet
+
     try:
         process = psutil.Process(pid)
         full, times = process.memory_full_info(), process.cpu_times()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from p42.api.asking import asks
 from p42.api.shapes import Items, Json, when
@@ -21,16 +21,19 @@ FORMAT = "p42.dev/session/v1"
 
 
 class Usage(TypedDict):
-    """Tokens and micro-USD."""
+    """Tokens, null where nobody counted them, and micro-USD that p42 metered."""
 
-    inputTokens: int
-    outputTokens: int
-    cachedTokens: int
+    inputTokens: int | None
+    outputTokens: int | None
+    cachedTokens: int | None
     costMicroUsd: int
 
 
 class Answered(TypedDict):
-    """What `ask` and `possess` print with -o json, and what was forged beside it."""
+    """What `ask` and `possess` print with -o json, and what was forged beside it.
+
+    `notes`, where there are any, are for who asked, and no part of the answer.
+    """
 
     answer: str
     session: str
@@ -40,6 +43,7 @@ class Answered(TypedDict):
     usage: Usage
     requestId: str
     forged: list[Json]
+    notes: NotRequired[list[str]]
 
 
 @asks
@@ -74,6 +78,15 @@ class Watched:
 
 
 @asks
+class Shown:
+    """A session's id; only the last `last` of its messages, 0 = all. `agent`: one of its own."""
+
+    session: str
+    last: int = 0
+    agent: str = ""
+
+
+@asks
 class Sessions:
     """The latest first; `archived` ones too."""
 
@@ -84,10 +97,11 @@ class Sessions:
 
 @asks
 class Search:
-    """All of `words`; the last may be a beginning."""
+    """All of `words`; the last may be a beginning. `agent`: in conversations with that one."""
 
     words: str
     limit: int = 50
+    agent: str = ""
 
 
 @asks
@@ -116,15 +130,19 @@ async def say(world: World, request: Saying) -> AsyncIterator[Json | Last[Answer
 def answered(said: Said) -> Answered:
     """The last piece, as JSON."""
     reply, used = said.answer.reply, said.usage
-    return {
+    told: Answered = {
         "answer": reply.text, "session": said.session, "agent": said.agent,
         "account": said.answer.account, "model": reply.model,
         "usage": {
-            "inputTokens": used.input, "outputTokens": used.output,
-            "cachedTokens": used.cached, "costMicroUsd": said.cost,
+            "inputTokens": used.input if used else None,
+            "outputTokens": used.output if used else None,
+            "cachedTokens": used.cached if used else None, "costMicroUsd": said.cost,
         },
         "requestId": said.answer.request, "forged": [forged_of(each) for each in said.forged],
     }  # fmt: skip
+    if said.notes:
+        told["notes"] = list(said.notes)
+    return told
 
 
 async def decide(world: World, request: Decide) -> Json:
@@ -172,16 +190,17 @@ async def sessions(world: World, request: Sessions) -> Items:
     return {"items": [card(each, world.clock.now()) for each in found]}
 
 
-async def session(world: World, request: Watched) -> Json:
+async def session(world: World, request: Shown) -> Json:
     """One conversation with all that was said."""
-    found = await _known(world, request.session)
-    turns = await world.sessions.turns(found.id)
+    found = await _known(world, request.session, agent=request.agent)
+    first = max(0, found.messages - request.last) if request.last > 0 else 0
+    turns = await world.sessions.turns(found.id, first=first)
     return {**card(found, world.clock.now()), "messages": [message(turn) for turn in turns]}
 
 
 async def search(world: World, request: Search) -> Items:
     """Turns that hold the words, best first."""
-    hits = await world.sessions.search(request.words, limit=request.limit)
+    hits = await world.sessions.search(request.words, agent=request.agent, limit=request.limit)
     return {
         "items": [
             {"session": hit.session, "agent": hit.agent, "number": hit.number, "role": hit.role,
@@ -240,12 +259,12 @@ def message(turn: Turn) -> Json:
     return {"role": turn.role, "content": turn.content, "at": when(turn.at), "cut": turn.cut}
 
 
-async def _known(world: World, text: str) -> Session:
-    """The session of that id, or the only one whose id begins so."""
+async def _known(world: World, text: str, *, agent: str = "") -> Session:
+    """The session of that id, or the only one whose id begins so; of `agent`'s own, if given."""
     found: Session | None = await world.sessions.get(text)
-    if found is not None:
+    if found is not None and agent in ("", found.agent):
         return found
-    begins = [s for s in await world.sessions.list(archived=True, limit=MOST)
+    begins = [s for s in await world.sessions.list(agent=agent, archived=True, limit=MOST)
               if text and s.id.startswith(text)]  # fmt: skip
     if len(begins) == 1:
         return begins[0]

@@ -3,32 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
-from p42.api import (
-    approving,
-    ask,
-    care,
-    companions,
-    desired,
-    doctor,
-    editing,
-    forging,
-    forwarding,
-    hosting,
-    keys,
-    legacy,
-    looking,
-    shapes,
-    talks,
-    telling,
-    tokens,
-    usage,
-)
+from p42.api import shapes
 from p42.api.asking import Nothing
+from p42.api.later import AnyVerb, Table, modules
 from p42.model.verb import Door, Effect, Verb
 
-AnyVerb = Verb[Any, Any]
+if TYPE_CHECKING:
+    from p42.api import (
+        approving,
+        ask,
+        care,
+        companions,
+        desired,
+        doctor,
+        editing,
+        forging,
+        forwarding,
+        hosting,
+        keys,
+        legacy,
+        looking,
+        talks,
+        telling,
+        tokens,
+        usage,
+    )
+else:  # each is imported when one of its verbs is first asked for; see later.py
+    approving, ask, care, companions, desired, doctor = modules(
+        "approving", "ask", "care", "companions", "desired", "doctor"
+    )
+    editing, forging, forwarding, hosting, keys, legacy = modules(
+        "editing", "forging", "forwarding", "hosting", "keys", "legacy"
+    )
+    looking, talks, telling, tokens, usage = modules(
+        "looking", "talks", "telling", "tokens", "usage"
+    )
+
+__all__ = ["VERBS", "AnyVerb"]
 
 BOTH = frozenset(Door)
 CONTROL = frozenset({Door.CONTROL})
@@ -53,7 +66,7 @@ _TABLE: tuple[AnyVerb, ...] = (
          PERSON, CONTROL, talks.decide),
     Verb("session.list", "Conversations, the latest first", talks.Sessions, shapes.Items,
          READ, CONTROL, talks.sessions),
-    Verb("session.show", "One conversation with all that was said", talks.Watched, dict,
+    Verb("session.show", "One conversation with all that was said", talks.Shown, dict,
          READ, CONTROL, talks.session),
     Verb("session.search", "What was said, by words", talks.Search, shapes.Items,
          READ, CONTROL, talks.search),
@@ -151,4 +164,4 @@ _TABLE: tuple[AnyVerb, ...] = (
          companions.Answer, companions.Completion, WRITE, CONTROL, companions.answer),
 )  # fmt: skip
 
-VERBS: Mapping[str, AnyVerb] = {verb.name: verb for verb in _TABLE}
+VERBS: Mapping[str, AnyVerb] = Table(_TABLE)

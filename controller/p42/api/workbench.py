@@ -20,7 +20,8 @@ from p42.wire.port42 import Request
 
 MOST = 200  # of anything that is counted: events, lines, hits
 # Fields an agent may fill, and what it is told of them. Not among them: what never ends (follow),
-# and paths, by which a model could have any file of the user's read to it.
+# paths, by which a model could have any file of the user's read to it, and what others said (the
+# messages of a companion's log; who may see a session is for its rules to say).
 FIELDS: Mapping[str, Mapping[str, str]] = {
     "get": {
         "kind": "A kind (Account, Agent, Command, Integration, ProjectCI), or all.",
@@ -28,15 +29,16 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     },
     "describe": {"ref": "KIND/NAME, such as command/hello."},
     "events": {"ref": "KIND/NAME; left out, of everything.", "limit": "The last so many."},
-    "logs": {
-        "target": "KIND/NAME, or daemon.", "lines": "The last so many.",
-        "messages": "What a companion was sent and answered, instead.",
-    },
+    "logs": {"target": "KIND/NAME, or daemon.", "lines": "The last so many."},
     "tree": {"ref": "KIND/NAME; left out, from everything that nothing needs."},
     "diff": {},
     "overview": {},
     "session.search": {"words": "All of them; the last may be a beginning.", "limit": "So many."},
+    "session.show": {"session": "Its id.", "last": "Only the last so many messages."},
 }  # fmt: skip
+OWN = ("session.search", "session.show")  # who calls them sees its own sessions
+WITHHELD = {"describe": ("messages",)}  # parts of a reply: what others said
+ALL = ".all"  # the same over everybody's
 
 
 class Workbench:
@@ -44,10 +46,14 @@ class Workbench:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._looks = tuple(_look(world, VERBS[name]) for name in FIELDS)
+        self._looks: Sequence[Look] = ()
 
     def looks(self) -> Sequence[Look]:
         """p42's own read-only verbs."""
+        if not self._looks:  # made for the first agent: their schemas are a tenth of a start
+            every = [(VERBS[name], name in OWN) for name in FIELDS]
+            every += [(VERBS[name], False) for name in OWN]
+            self._looks = tuple(_look(self._world, verb, own=own) for verb, own in every)
         return self._looks
 
     def commands(self) -> Sequence[Declared]:
@@ -75,15 +81,18 @@ def _problem(row: Row) -> str:
     return ""
 
 
-def _look(world: World, verb: AnyVerb) -> Look:
+def _look(world: World, verb: AnyVerb, *, own: bool) -> Look:
+    """`own`: what it shows is the asking agent's own."""
     schema = TypeAdapter(verb.takes).json_schema(by_alias=True)
     told = FIELDS[verb.name]
     fields = {name: _field(schema["properties"][name], told[name]) for name in told}
+    whole = verb.name in OWN and not own
+    whose = " (your own conversations)" if own else " (everybody's)" if whole else ""
     return Look(
-        verb.name, f"p42: {verb.summary}",
+        verb.name + (ALL if whole else ""), f"p42: {verb.summary}{whose}",
         {"type": "object", "properties": fields, "additionalProperties": False,
          "required": [name for name in schema.get("required", ()) if name in fields]},
-        _asking(world, verb),
+        _asking(world, verb, own=own),
     )  # fmt: skip
 
 
@@ -93,10 +102,18 @@ def _field(schema: Mapping[str, Any], told: str) -> dict[str, Any]:
     return {**field, **counted, "description": told}
 
 
-def _asking(world: World, verb: AnyVerb) -> Callable[[Mapping[str, Any]], Awaitable[Any]]:
-    async def ask(arguments: Mapping[str, Any]) -> Any:
+def _asking(
+    world: World, verb: AnyVerb, *, own: bool
+) -> Callable[[str, Mapping[str, Any]], Awaitable[Any]]:
+    async def ask(agent: str, arguments: Mapping[str, Any]) -> Any:
         payload = {name: arguments[name] for name in FIELDS[verb.name] if name in arguments}
-        asked = asking.read(verb, Request(verb.name, "tool", payload, given=True))
+        if own:
+            payload["agent"] = agent
+        reply = await answered(asking.read(verb, Request(verb.name, "tool", payload, given=True)))
+        withheld = WITHHELD.get(verb.name, ())
+        return {k: v for k, v in reply.items() if k not in withheld} if withheld else reply
+
+    async def answered(asked: Any) -> Any:
         if not verb.streams:
             return await verb.do(world, asked)  # type: ignore[misc]
         parts: Any = verb.do(world, asked)

@@ -10,7 +10,9 @@ from p42.ai.accounts import Accounts
 from p42.ai.allowance import Allowances
 from p42.ai.mcpservers import McpServers
 from p42.ai.program import Ground
-from p42.runtimes.agentplace import AgentPlaces
+from p42.ai.toolservers import ToolServers
+from p42.model.ports import Clock
+from p42.runtimes.agentplace import SERVERS, AgentPlaces
 from p42.runtimes.agentprocess import AgentProcesses
 from p42.stores.keys import SystemKeys
 from p42.stores.registry import SqliteRegistry
@@ -34,4 +36,14 @@ def grounding(
         AgentPlaces(home, os.environ, sources=sources),
         Allowances(accounts, tokens, port=port),
         McpServers(registry, keys),
+        wards=AgentPlaces(home, os.environ, sources=sources, ward=SERVERS),
+    )
+
+
+def tool_servers(ground: Ground, clock: Clock) -> ToolServers | None:
+    """The servers that p42 runs for agents; None = there is no place for them."""
+    if ground.wards is None:
+        return None
+    return ToolServers(
+        ground.servers, ground.processes, ground.wards, pinning=ground.pinning, clock=clock
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 from p42.ai.accounts import Accounts
 from p42.ai.background import Background
@@ -17,6 +17,7 @@ from p42.ai.tools import Tools
 from p42.api.house import engine_of, house_of
 from p42.api.workbench import Workbench
 from p42.config.settings import Settings
+from p42.daemon.grounding import tool_servers
 from p42.daemon.running import running
 from p42.model.errors import P42Error
 from p42.model.ports import Clock, World
@@ -70,7 +71,8 @@ class Talking:
         self._mirror = MemoryMirror(settings.home, self.sessions, clock)
         self._background, self._registry = Background(), registry
         self._forge = _Ear()
-        self.tools = Tools(clean=clean)
+        self._servers = tool_servers(ground, clock)
+        self.tools = Tools(clean=clean, servers=self._servers)
         self.programs = ProcessTalk(ground, self.sessions, clock)
         self.talks = Conversations(
             self.sessions, accounts, registry, clock, self._background,
@@ -81,10 +83,13 @@ class Talking:
     def open(self, world: World) -> None:
         """Agents have tools and a forge from now on. `world` as verbs see it."""
         self.tools.open(world, Workbench(world))
+        if self._servers is not None:
+            self._servers.open(world.journal)
         self.programs.open(engine_of(world), world.approvals.pinned)
         self._forge.listener = Forge(
             world.home, world.files, approvals=world.approvals, registry=self._registry,
             book=house_of(world).book, declared=lambda ref: _declared(world, ref),
+            processes=world.processes,
         )  # fmt: skip
 
     @asynccontextmanager
@@ -94,6 +99,7 @@ class Talking:
             await self._begin()
             async with (
                 self.programs.run(),
+                self._servers.run() if self._servers is not None else nullcontext(),
                 self._background,
                 running(self._mirror.run(), last=self._mirror.flush),
                 running(self._age()),

@@ -41,7 +41,7 @@ class Thinking:
         redactor: Redactor,
         link: KeeperLink,
     ) -> None:
-        self.meter = Meter(MeterBook(database), clock=clock)
+        self.meter = Meter(MeterBook(database), clock=clock, clean=redactor.clean)
         self._renewed = Tokens(keys, redactor, clock=clock)
         self._local = LocalModel(settings.home, link, clock=clock, env=os.environ)
         self.accounts = Accounts(

@@ -106,8 +106,8 @@ class Sessions(Protocol):
     ) -> Sequence[Session]:
         """The latest first."""
 
-    async def search(self, words: str, *, limit: int = 50) -> Sequence[Hit]:
-        """Turns that hold all of `words`, best first; archived ones too."""
+    async def search(self, words: str, *, agent: str = "", limit: int = 50) -> Sequence[Hit]:
+        """Turns that hold all of `words`, best first; archived ones too. `agent`: of its own."""
 
     async def put(self, session: Session, turns: Sequence[Turn]) -> bool:
         """Take in a whole conversation from elsewhere; False if one of that id is there."""

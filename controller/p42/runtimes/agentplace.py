@@ -1,6 +1,7 @@
 """AgentPlaces: where a program that is an agent runs: its directories, its environment, its walls.
 
     HOME/agents/NAME/        its own: $HOME, $TMPDIR and, where no cwd is declared, its cwd
+    HOME/integrations/NAME/  the same for a server that p42 starts for agents
 
 In a sandbox it sees the system's programs, its own program, its own directory and the cwd that was
 declared for it, and has the network. Of p42's home it sees only its own directory; manifests that
@@ -25,12 +26,27 @@ from p42.model.missing import missing
 from p42.runtimes.processes import allowed
 from p42.runtimes.sandbox import Sandbox
 
-DIRECTORY = "agents"  # of the home
 # Programs that run a file: what stands beside that file is part of the program.
 RUNNERS = ("python", "node", "bash", "sh", "ruby", "perl", "deno", "bun")
 LONGEST = 4096  # characters of a path (PATH_MAX)
 
 _log = logging.getLogger("p42.agents")
+
+
+@dataclass(frozen=True, slots=True)
+class Ward:
+    """Whose programs: where their own directories are, which variable holds their name, and where
+    their manifest says the cwd. `opens`: directories that their arguments name are granted.
+    """
+
+    directory: str
+    variable: str
+    cwd: str
+    opens: bool = False
+
+
+AGENTS = Ward("agents", "P42_AGENT", "spec.process.cwd")
+SERVERS = Ward("integrations", "P42_INTEGRATION", "spec.config.cwd", opens=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +65,19 @@ class AgentPlaces:
     """`env` is what the allow-list picks from; `sources` are the directories p42 follows."""
 
     def __init__(
-        self, home: Path, env: Mapping[str, str], *, sources: Callable[[], Sequence[str]]
+        self,
+        home: Path,
+        env: Mapping[str, str],
+        *,
+        sources: Callable[[], Sequence[str]],
+        ward: Ward = AGENTS,
     ) -> None:
         self._home, self._env, self._sources = home.resolve(), allowed(env), sources
+        self._ward = ward
         self._path = env.get("PATH", os.defpath)
         self._sandbox: Sandbox | None = None
         self._sought = False
-        self.agents = self._home / DIRECTORY
+        self.agents = self._home / ward.directory
         self.loose = False  # whether an agent's program has run without a sandbox
 
     def settle(
@@ -74,10 +96,11 @@ class AgentPlaces:
         except OSError as error:
             raise fault(error, str(own)) from error
         programs = [[str(program), *process.get("args", ())], *starts]
-        wrap, wrapped = self._wrap(agent, programs, own, cwd)
+        roots = [cwd, *(self._named(programs[0]) if self._ward.opens else ())]
+        wrap, wrapped = self._wrap(agent, programs, own, roots)
         env = {
             **self._env, **process.get("env", {}), "HOME": str(own), "TMPDIR": str(own / "tmp"),
-            "P42_HOME": str(self._home), "P42_AGENT": agent,
+            "P42_HOME": str(self._home), self._ward.variable: agent,
         }  # fmt: skip
         return Place(own, cwd, str(program), env, wrap, wrapped)
 
@@ -87,13 +110,26 @@ class AgentPlaces:
             return own
         cwd = _expanded(str(declared))
         if not cwd.is_absolute():
-            raise Blocked(f"spec.process.cwd: {declared} must be absolute, or begin with ~")
+            raise Blocked(f"{self._ward.cwd}: {declared} must be absolute, or begin with ~")
         if not cwd.is_dir():
-            raise Blocked(f"spec.process.cwd: {cwd} is no directory; make it")
-        cwd = cwd.resolve()
-        if cwd.is_relative_to(self._home):
-            raise Blocked(f"spec.process.cwd: {cwd} is p42's own; leave it out, or choose another")
-        return cwd
+            raise Blocked(f"{self._ward.cwd}: {cwd} is no directory; make it")
+        return self._foreign(cwd.resolve(), self._ward.cwd)
+
+    def _foreign(self, path: Path, where: str) -> Path:
+        """`path`, which is not p42's own. Blocked if it is."""
+        if path.is_relative_to(self._home):
+            raise Blocked(f"{where}: {path} is p42's own; leave it out, or choose another")
+        return path
+
+    def _named(self, argv: Sequence[str]) -> Iterator[Path]:
+        """Directories that arguments name: what the person who wrote them means to be worked on."""
+        for argument in argv[1:]:
+            path = Path(argument[:LONGEST])
+            if path.is_absolute() and len(argument) < LONGEST and os.path.isdir(path):  # noqa: PTH112 - pathlib's raises
+                found = self._foreign(path.resolve(), "spec.config.args")
+                if found == Path("/"):
+                    raise Blocked("spec.config.args: / is everything; name a directory below it")
+                yield found
 
     def _program(self, command: str, cwd: Path) -> Path:
         path = str(cwd / _expanded(command)) if "/" in command else command
@@ -103,7 +139,7 @@ class AgentPlaces:
         return Path(found)
 
     def _wrap(
-        self, agent: str, programs: Sequence[Sequence[str]], own: Path, cwd: Path
+        self, agent: str, programs: Sequence[Sequence[str]], own: Path, roots: Sequence[Path]
     ) -> tuple[Callable[[Sequence[str]], list[str]], bool]:
         if not self._sought:
             self._sandbox, self._sought = Sandbox.find(self._path), True
@@ -112,32 +148,42 @@ class AgentPlaces:
             if not self.loose:
                 self.loose = True
                 _log.warning(
-                    "agent/%s runs without a sandbox: none works on this machine; until it ends "
-                    "every change of a manifest waits for approval", agent,
-                )  # fmt: skip
+                    "%s runs without a sandbox: none works on this machine; until it ends "
+                    "every change of a manifest waits for approval",
+                    f"{self._ward.directory.removesuffix('s')}/{agent}",
+                )
             return list, False
-        grants = self._grants(programs, own, cwd, walled=sandbox.form == "bwrap")
-        return lambda argv: sandbox.wrap(argv, grants, cwd), True
+        grants = self._grants(programs, own, roots, walled=sandbox.form == "bwrap")
+        return lambda argv: sandbox.wrap(argv, grants, roots[0]), True
 
     def _grants(
-        self, programs: Sequence[Sequence[str]], own: Path, cwd: Path, *, walled: bool
+        self, programs: Sequence[Sequence[str]], own: Path, roots: Sequence[Path], *, walled: bool
     ) -> Grants:
-        """`walled`: what is inside a writable directory can be kept from it."""
+        """`roots` are worked on, the cwd first. `walled`: what is inside a writable directory can
+        be kept from it.
+        """
         sources = [Path(each).resolve() for each in self._sources()]
-        inside = tuple(each for each in sources if each.is_relative_to(cwd))
-        fixed = any(cwd.is_relative_to(each) for each in sources) or (inside and not walled)
-        around = self._home.is_relative_to(cwd)
-        if around and not walled:
-            raise Blocked(
-                f"spec.process.cwd: p42's home is in {cwd}, and Landlock cannot hide it; choose "
-                "another directory, or install bubblewrap (apt install bubblewrap)"
-            )
-        read = [*(each for argv in programs for each in self._needs(argv, cwd)), *inside]
-        write = [own]
-        (read if fixed else write).append(cwd)
+        read = [each for argv in programs for each in self._needs(argv, roots[0])]
+        write, hide = [own], tuple[Path, ...]()
+        for root in roots:
+            inside = [each for each in sources if each.is_relative_to(root)]
+            fixed = any(root.is_relative_to(each) for each in sources) or (inside and not walled)
+            if self._home.is_relative_to(root):
+                hide = (self._home,)
+                self._hidden(root, walled=walled)
+            (read if fixed else write).append(root)
+            read += inside
         if not walled:  # runtimes such as bun read what the kernel says of themselves
             read.append(Path("/proc"))
-        return Grants(tuple(read), tuple(write), network=True, hide=(self._home,) if around else ())
+        return Grants(tuple(read), tuple(write), network=True, hide=hide)
+
+    def _hidden(self, root: Path, *, walled: bool) -> None:
+        """Blocked where p42's home inside `root` would be seen."""
+        if not walled:
+            raise Blocked(
+                f"{self._ward.cwd}: p42's home is in {root}, and Landlock cannot hide it; choose "
+                "another directory, or install bubblewrap (apt install bubblewrap)"
+            )
 
     def _tree(self, program: Path) -> Iterator[Path]:
         """What belongs to the program at `program`, which may be a link."""

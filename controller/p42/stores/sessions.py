@@ -33,7 +33,7 @@ _COUNT = "UPDATE sessions SET messages = ?, last = max(last, ?) WHERE id = ?"
 _SEARCH = """SELECT t.session, s.agent, t.number, t.role, t.at,
         snippet(words, 0, char(2), char(3), '…', 12)
     FROM words JOIN turns t ON t.key = words.rowid JOIN sessions s ON s.id = t.session
-    WHERE words MATCH ? ORDER BY rank LIMIT ?"""
+    WHERE words MATCH ? AND ? IN ('', s.agent) ORDER BY rank LIMIT ?"""
 
 
 class SqliteSessions:
@@ -165,12 +165,15 @@ class SqliteSessions:
         rows = await self._file.do(lambda db: db.execute(query, given).fetchall())
         return [_session(row) for row in rows]
 
-    async def search(self, words: str, *, limit: int = 50) -> Sequence[Hit]:
-        """Turns that hold all of `words` (the last may be a beginning), best first."""
+    async def search(self, words: str, *, agent: str = "", limit: int = 50) -> Sequence[Hit]:
+        """Turns that hold all of `words` (the last may be a beginning), best first.
+
+        `agent`: only of conversations with that one.
+        """
         query = " ".join(f'"{word}"' for word in _WORD.findall(words))
         if not query:
             return []
-        asked = (query + "*", min(limit, MOST_HITS))
+        asked = (query + "*", agent, min(limit, MOST_HITS))
         rows = await self._file.do(lambda db: db.execute(_SEARCH, asked).fetchall())
         return [Hit(row[0], row[1], row[2], row[3], Instant(row[4]), row[5]) for row in rows]
 

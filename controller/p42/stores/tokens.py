@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from p42.model.completion import Usage
 from p42.model.errors import Blocked, P42Error
 from p42.model.money import usd
 from p42.model.plan import Instant
@@ -52,6 +53,7 @@ class SqliteTokens:
         self._rows: dict[str, _Kept] = dict(database.load(_LOAD, _read))
         self._tellers: list[Callable[[str], None]] = []
         self._counts: dict[str, int] = {}  # micro-USD by the id of a child's token
+        self._usage: dict[str, Usage] = {}
         database.keep(self._restore)
 
     def tell(self, ended: Callable[[str], None]) -> None:
@@ -121,15 +123,22 @@ class SqliteTokens:
         """End what was minted under names that begin so: what a crash left behind."""
         await self._drop(lambda minted: minted.startswith(beginning))
 
-    def count(self, token: Token, cost: int) -> None:
-        """Micro-USD that a call with a child's token did cost."""
+    def count(self, token: Token, cost: int, usage: Usage | None = None) -> None:
+        """Micro-USD that a call with a child's token did cost, and what the vendor counted."""
         if token.bound is not None and token.id in self._rows:
             self._counts[token.id] = self._counts.get(token.id, 0) + cost
+            if usage is not None:
+                self._usage[token.id] = self._usage.get(token.id, Usage()) + usage
 
     def counted(self, shown: str) -> int:
         """Micro-USD of the calls made with a child's token so far, since p42 started."""
         token = self.find(shown)
         return self._counts.get(token.id, 0) if token is not None else 0
+
+    def consumed(self, shown: str) -> Usage | None:
+        """Tokens of those calls; None = none was made, or none was counted."""
+        token = self.find(shown)
+        return self._usage.get(token.id) if token is not None else None
 
     async def used(self, token: Token) -> None:
         """Note that it is in use. A disk that refuses is no reason to refuse the client."""
@@ -207,6 +216,7 @@ class SqliteTokens:
     async def _end(self, name: str) -> None:
         self._rows.pop(name, None)
         self._counts.pop(name, None)
+        self._usage.pop(name, None)
         for tell in self._tellers:
             tell(name)
         try:

@@ -39,7 +39,7 @@ async def pass_on(models: Relaying, relay: Relay, bill: Bill, send: Send) -> Non
                 case bytes():
                     await _more(send, piece)
                 case Billed():
-                    bill.cost = piece.cost
+                    bill.cost, bill.usage = piece.cost, piece.usage
     await _end(send)
 
 
@@ -48,7 +48,7 @@ async def tell_whole(models: Relaying, call: Call, bill: Bill, send: Send) -> No
     async with aclosing(models.ask(call)) as pieces:  # type: ignore[type-var]
         async for piece in pieces:
             if isinstance(piece, Answer):
-                bill.cost = piece.cost
+                bill.cost, bill.usage = piece.cost, piece.reply.usage
                 told = reply(whole(piece.reply, id=f"msg_{call.request}"), _named(call))
                 await told({"type": "http"}, _nothing, send)
 
@@ -67,7 +67,7 @@ class Streaming:
             async with aclosing(models.ask(self._call)) as pieces:  # type: ignore[type-var]
                 async for piece in pieces:
                     if isinstance(piece, Answer):
-                        bill.cost = piece.cost
+                        bill.cost, bill.usage = piece.cost, piece.reply.usage
                     await self._tell(piece)
         except P42Error as error:
             if not self._begun:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from p42.model.completion import Usage
 from p42.model.errors import Blocked, Retry
 from p42.model.tokens import Token
 from p42.providers.prices import price_of
@@ -16,9 +17,11 @@ from p42.stores.tokens import SqliteTokens
 
 @dataclass(slots=True)
 class Bill:
-    """`cost` in micro-USD, once it is known; None is settled at the worst case."""
+    """`cost` in micro-USD, once it is known; None is settled at the worst case. `usage` as the
+    vendor counted it; None = it did not."""
 
     cost: int | None = None
+    usage: Usage | None = None
 
 
 class Purse:
@@ -37,7 +40,7 @@ class Purse:
             try:
                 yield bill
             finally:
-                self._tokens.count(token, bill.cost or 0)
+                self._tokens.count(token, bill.cost or 0, bill.usage)
             return
         # In a thread: the first use of the price list takes 0.2 s.
         price = await asyncio.to_thread(price_of, spec, model, tokens_in=tokens_in)
@@ -55,5 +58,5 @@ class Purse:
             raise
         finally:
             cost = worst if bill.cost is None else bill.cost
-            self._tokens.count(token, cost)
+            self._tokens.count(token, cost, bill.usage)
             await self._tokens.settle(token, worst=worst, cost=cost)

@@ -5,6 +5,9 @@
                       line that holds nothing but EOT (U+0004). Who sends EOT once is waited for
                       until it comes, however long the pauses between lines
 
+A program that is to be told what was said before it was started reads that first, a line for each
+message (`user: ...`, `assistant: ...`), as many as P42_HISTORY says, and answers nothing to them.
+
 Lines are UTF-8; what is none is replaced. A line may have no more than MAX_LINE characters.
 """
 

@@ -1,13 +1,37 @@
 """A program that reads lines and writes lines. What it does, the line says."""
 
+import json
 import os
 import subprocess
 import sys
 import time
+import urllib.request
+from pathlib import Path
+
+history = [sys.stdin.readline() for _ in range(int(os.environ.get("P42_HISTORY", "0")))]
+
+
+def model(text: str) -> str:
+    """What a model says, asked at the door that p42 told of."""
+    body = {"model": os.environ["P42_MODEL"], "max_tokens": 50,
+            "messages": [{"role": "user", "content": text}]}  # fmt: skip
+    headers = {"content-type": "application/json", "x-api-key": os.environ["ANTHROPIC_API_KEY"],
+               "anthropic-version": "2023-06-01"}  # fmt: skip
+    url = os.environ["ANTHROPIC_BASE_URL"] + "/v1/messages"
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return str(json.load(answer)["content"][0]["text"])
+
 
 for count, line in enumerate(sys.stdin, 1):
     word, _, rest = line.rstrip("\n").partition(" ")
     match word:
+        case "history":
+            print("".join(history) or "none", end="", flush=True)
+        case "model":
+            print(model(rest), flush=True)
+        case "servers":
+            print(Path(os.environ["P42_MCP_CONFIG"]).read_text(), flush=True)
         case "count":
             print(count, flush=True)
         case "many":
