@@ -42,7 +42,7 @@ class Asked:
 
 
 def local(prompt: Prompt, *, seconds: float) -> Prompt:
-    """`prompt` as simple as it can be put, with no more tokens asked for than the model here says in
+    """`prompt` as simple as it can be put, with no more tokens than the model here says in
     the time there is.
 
     An answer that has to follow a shape ends by itself, and is useless when it is cut.
