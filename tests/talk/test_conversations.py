@@ -165,6 +165,9 @@ class Clockwork:
     def __init__(self) -> None:
         self.ran: list[ToolCall] = []
 
+    async def ready(self, name: str, agent: Mapping[str, Any]) -> Sequence[str]:
+        return ()
+
     def offered(self, name: str, agent: Mapping[str, Any]) -> Sequence[Tool]:
         return [Tool("time", "The time.", {"type": "object", "properties": {}})]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -57,7 +56,7 @@ class Clash:
 
     def end(self) -> list[str]:
         self.scribe.look()
-        self.scribe.close(until=math.inf)
+        self.scribe.close()
         return self.told
 
 

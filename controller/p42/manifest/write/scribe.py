@@ -15,6 +15,7 @@ time).
 from __future__ import annotations
 
 import errno
+import math
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -82,7 +83,7 @@ class Scribe:
         """Whether a displaced version of that file is still kept."""
         return self.kept.has(os.path.realpath(path))
 
-    def close(self, *, until: float) -> None:
+    def close(self, *, until: float = math.inf) -> None:
         """The end: drop what is only kept for caution, let go of the directories.
 
         `until`: monotonic; what there is no time for is left to the next start.
