@@ -16,7 +16,6 @@ from p42.runtimes.daemonlog import daemon_log
 from p42.runtimes.hardening import open_more_files
 from p42.runtimes.keeperlink import KeeperLink
 from p42.runtimes.stopping import Stop
-from p42.runtimes.sweep import sweep
 from p42.stores.redaction import Redactor
 
 _log = logging.getLogger("p42")
@@ -28,14 +27,15 @@ def run(settings: Settings, sources: Sequence[str]) -> None:
     with daemon_log(settings.home, settings.log_level, clean=redactor.clean):
         stop.listen()
         open_more_files()
-        for pid in sweep(settings.home):
-            _log.warning("ended process %d, left behind by a daemon that was killed", pid)
         link = KeeperLink(settings.home / "run", grace=settings.keeper_grace)
         # Looking for plug-ins reads the metadata of every package there is, and we want none.
         os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
         with link.begun():
-            from p42.daemon.serving import serve  # not above: the keeper starts meanwhile
+            from p42.daemon.serving import serve  # neither above: the keeper starts meanwhile
+            from p42.runtimes.sweep import sweep
 
+            for pid in sweep(settings.home):
+                _log.warning("ended process %d, left behind by a daemon that was killed", pid)
             asyncio.run(serve(settings, sources, stop, redactor=redactor, link=link))
         stop.deafen()
         _log.info("p42 has stopped")

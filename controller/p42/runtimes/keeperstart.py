@@ -48,7 +48,10 @@ class KeeperStart:
         sock = dialled(self._run / "keeper.sock")
         if sock is not None:
             with sock, suppress(OSError):
+                sock.settimeout(PATIENCE)
                 sock.sendall(encode({"op": "end", "seq": 0}))
+                while sock.recv(1 << 16):  # closed before it was greeted, it would not be heard
+                    pass
 
 
 def command(run: Path, grace: float, *further: str) -> list[str]:
