@@ -53,6 +53,17 @@ async def test_what_was_a_persons_and_becomes_a_machines_waits_and_can_be_agreed
         assert (reason(engine), home.real()) == ("Reconciled", {"Note/a": "#p42\ntheirs"})
 
 
+@pytest.mark.parametrize(("before", "runs_on"), [("text=mine", True), ("text=", False)])
+async def test_it_says_that_the_old_version_runs_on_only_where_one_runs(
+    home: Home, before: str, runs_on: bool
+) -> None:
+    home.save("a.yaml", f"Note a {before}")
+    async with home.running() as engine:
+        await saved(home, engine, "text=theirs vow=-")
+        status = engine.view().rows[A].status
+        assert (status.reason, "old version" in status.message) == ("NeedsApproval", runs_on)
+
+
 async def test_an_approval_that_git_brought_counts_also_for_a_name_known_as_a_machines(
     home: Home,
 ) -> None:

@@ -115,7 +115,7 @@ class DryRun:
         if verdict is None or verdict.why != "machine":
             return wish, None  # an apply is a person's word on the rest
         old = gate.stand_in(ref)
-        held = held_status(ref, verdict, runs_on=old is not None)
+        held = held_status(ref, verdict, runs_on=old is not None and gate.executes(old) != b"")
         return replace(wish, resource=old or wish.resource), held
 
     async def _down(self, wish: Wish) -> list[Planned]:

@@ -140,7 +140,7 @@ class Reconciler:
         if verdict.again is not None:
             desk.queue.add_after(ref, verdict.again, Priority.HEAL)
         old = desk.gate.stand_in(ref)
-        held = held_status(ref, verdict, runs_on=old is not None)
+        held = held_status(ref, verdict, runs_on=old is not None and desk.gate.executes(old) != b"")
         if old is not None:
             return Case(replace(wish, resource=old), resource.digest, verdict, held)
         if desk.records.paused(wish):
