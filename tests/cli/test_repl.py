@@ -17,6 +17,7 @@ import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -84,10 +85,11 @@ class Typist:
 
 
 @contextmanager
-def at_terminal(daemon: Daemon, *words: str) -> Iterator[Typist]:
+def at_terminal(daemon: Daemon, *words: str, **more: str) -> Iterator[Typist]:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
-    env = {**os.environ, "P42_HOME": str(daemon.home), "TERM": "xterm", "COLUMNS": "100"}
+    env = {**os.environ, "P42_HOME": str(daemon.home), "TERM": "xterm", "COLUMNS": "100",
+           **more}  # fmt: skip
     program = subprocess.Popen(
         [sys.executable, "-m", "p42", *words], stdin=theirs, stdout=theirs, stderr=theirs,
         env=env, start_new_session=True,
@@ -137,6 +139,56 @@ def test_ctrl_c_ends_the_answer_and_not_the_conversation(daemon: Daemon) -> None
     shown = daemon.ask("session.show", session=session["id"])
     assert [m["cut"] for m in shown["messages"]] == [False, True, False, False]
     assert shown["messages"][1]["content"].startswith("one two")
+
+
+def test_a_kill_of_the_daemon_in_an_answer_is_told_and_the_conversation_goes_on(
+    tmp_path: Path,
+) -> None:
+    with vendor(script) as server:
+        account(tmp_path / "m", server.url)
+        agent(tmp_path / "m", "muse")
+        with running(tmp_path / "home") as first:
+            first.ask("apply", paths=[str(tmp_path / "m")], timeout=PATIENCE)
+            with at_terminal(first, "possess", "@muse", "--new") as typist:
+                typist.prompted("a long one\r")
+                typist.sees("one two")
+                first.process.send_signal(signal.SIGKILL)
+                first.process.wait()
+                typist.sees("p42: ")
+                with running(tmp_path / "home") as second:
+                    second.ask("wait", refs=["account/main"], timeout=PATIENCE, **{"for": "Ready"})
+                    (session,) = second.ask("session.list")["items"]
+                    shown = second.ask("session.show", session=session["id"])["messages"]
+                    assert [m["cut"] for m in shown] == [False, True]
+                    assert shown[1]["content"].startswith("one two")
+                    typist.prompted("go on\r")
+                    typist.sees("You said go on.")
+                    typist.prompted("\x04")
+                    typist.sees("tokens in")
+                    shown = second.ask("session.show", session=session["id"])["messages"]
+                    assert [m["cut"] for m in shown] == [False, True, False, False]
+
+
+def test_a_daemon_that_has_ended_is_started_again_by_the_next_message(tmp_path: Path) -> None:
+    with vendor(script) as server:
+        account(tmp_path / "m", server.url)
+        agent(tmp_path / "m", "muse")
+        with running(tmp_path / "home") as first:
+            first.ask("apply", paths=[str(tmp_path / "m")], timeout=PATIENCE)
+            with at_terminal(first, "possess", "@muse", "--new", P42_GATEWAY_PORT="0") as typist:
+                typist.prompted("hello\r")
+                typist.sees("You said hello.")
+                first.stop()
+                try:
+                    typist.prompted("again\r")
+                    typist.sees("You said again.")
+                    typist.prompted("\x04")
+                    typist.sees("tokens in")
+                finally:
+                    subprocess.run(
+                        [sys.executable, "-m", "p42", "stop"], capture_output=True, check=False,
+                        env={**os.environ, "P42_HOME": str(first.home)}, timeout=PATIENCE,
+                    )  # fmt: skip
 
 
 def test_for_scripts_it_is_one_message_and_json(daemon: Daemon) -> None:

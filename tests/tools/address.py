@@ -33,7 +33,11 @@ class Address:
         try:
             while head := await _head(reader):
                 length = int(head.get("content-length", 0))
-                body = json.loads(await reader.readexactly(length))
+                body = json.loads(await reader.readexactly(length) or b"{}")
+                if head[""].startswith("DELETE"):
+                    self.sessions.remove(head["mcp-session-id"])
+                    writer.write(_reply(200, b"", "text/plain"))
+                    continue
                 self.seen.append((head, body))
                 writer.write(self._answer(head, body))
                 await writer.drain()
@@ -93,4 +97,3 @@ async def address(**given: Any) -> AsyncIterator[Address]:
     async with await asyncio.start_server(found.serve, "127.0.0.1", 0) as server:
         found.port = server.sockets[0].getsockname()[1]
         yield found
-        server.close_clients() if hasattr(server, "close_clients") else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from p42.model.completion import ToolCall
 from p42.model.errors import P42Error
 from tests.doors.daemons import PATIENCE, Daemon, declare, running
 from tests.doors.vendor import account, agent, vendor
+from tests.process.room import alive
 from tests.providers.vendors import OpenAIServer
 from tests.providers.vendors.script import Say
 from tests.tools.served import SERVER
@@ -195,3 +197,37 @@ def test_a_command_that_calls_p42_is_no_person(daemon: Daemon, tmp_path: Path) -
     link.ask(str(daemon.home), "apply", {"paths": [str(tmp_path)], "timeout": PATIENCE})
     said = result(say(daemon, "command_sly", allow=True))
     assert "tool.decide is for a person" in said
+
+
+def test_servers_end_with_a_daemon_that_is_killed(tmp_path: Path, model: OpenAIServer) -> None:
+    account(tmp_path / "m", model.url)
+    integration(tmp_path / "m", "files")
+    agent(tmp_path / "m", "porter", tools="[files]", permissions="{allow: [integration/*]}")
+    with running(tmp_path / "home") as started:
+        started.ask("apply", paths=[str(tmp_path / "m")], timeout=PATIENCE)
+        env = json.loads(result(say(started, "integration_files_env", agent="porter")))
+        assert env["P42_INTEGRATION"] == "files"
+        pids = [pid for pid in (int(each.name) for each in Path("/proc").glob("[0-9]*"))
+                if str(SERVER) in command_line(pid)]  # fmt: skip
+        mine = [pid for pid in pids if str(started.home) in environment(pid)]
+        assert mine
+        started.process.kill()
+        started.process.wait()
+        end = time.monotonic() + PATIENCE
+        while alive(*mine):
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+
+def command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def environment(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/environ").read_text(errors="replace")
+    except OSError:
+        return ""

@@ -33,6 +33,15 @@ async def test_its_tools_answer_within_one_session(tmp_path: Path, streams: bool
             assert {"jsonrpc": "2.0", "id": "p", "result": {}} in [b for _, b in server.seen]
 
 
+async def test_the_session_is_ended_with_the_server(tmp_path: Path) -> None:
+    async with address() as server:
+        async with served(tmp_path) as there:
+            declare(there, server.url)
+            assert (await there.run("echo", {"text": "x"})).result == "x"
+            assert len(server.sessions) == 1
+        assert server.sessions == []
+
+
 async def test_a_key_goes_as_a_header_and_is_never_told(tmp_path: Path) -> None:
     async with served(tmp_path) as there, address(key="the-servers-own") as server:
         declare(there, server.url)

@@ -122,3 +122,14 @@ def test_a_result_is_cut_to_the_byte_and_says_so(text: str, most: int) -> None:
     cut = bounded(text * 20, most)
     assert len(cut.encode()) <= most
     assert cut == text * 20 or "(cut: this was" in cut
+
+
+async def test_tools_that_are_too_many_are_told_of_and_not_dropped_in_silence(
+    tmp_path: Path,
+) -> None:
+    shop = Shop(tmp_path)
+    for number in range(105):
+        shop.command(f"c{number}", "true")
+    assert await shop.tools.ready("muse", OPEN) == []
+    assert len(shop.offered(OPEN)) == 100
+    assert shop.notes.said == [("Agent/muse", "ToolsLeftOut", "7 over 100: deny some", True)]

@@ -21,6 +21,7 @@ from p42.wire import mcp
 
 MOST_REFUSAL = 64 << 10  # bytes of an error's body that are read
 SHOWN = 300  # characters of it that are told
+FAREWELL = 1.0  # s for a server to hear that the session is over
 KINDS = "application/json, text/event-stream"
 
 
@@ -55,9 +56,18 @@ class Http:
         return "ended the session"
 
     async def close(self) -> None:
-        """Close every connection."""
+        """End the session, where there is one, and close every connection."""
         self._over.set()
-        await self._client.aclose()
+        session, self._session = self._session, ""
+        try:
+            if session:
+                headers = {"Mcp-Session-Id": session, "MCP-Protocol-Version": self.version}
+                async with asyncio.timeout(FAREWELL):
+                    await self._client.delete(self._url, headers=headers)
+        except (httpx2.HTTPError, TimeoutError):
+            pass  # it forgets us by itself
+        finally:
+            await self._client.aclose()
 
     async def _post(self, message: mcp.Json) -> None:
         body = mcp.line_of(message)

@@ -72,10 +72,13 @@ class Tools:
 
     async def ready(self, name: str, agent: Mapping[str, Any]) -> Sequence[str]:
         """Have the Integrations among its tools come up; what is missing, in sentences."""
-        named = _integrations(agent)
-        if self._servers is None or self._bench is None or not named:
-            return ()
-        return [self._clean(each) for each in await self._servers.reach(named)]
+        named, told = _integrations(agent), list[str]()
+        if self._servers is not None and self._bench is not None and named:
+            told = [self._clean(each) for each in await self._servers.reach(named)]
+        left = len(self._permitted(agent)) - MOST
+        if left > 0:
+            self._note(name, "ToolsLeftOut", f"{left} over {MOST}: deny some", warning=True)
+        return told
 
     def offered(self, name: str, agent: Mapping[str, Any]) -> Sequence[Tool]:
         """What the agent may call, commands last; what is denied is not even named."""
@@ -122,8 +125,12 @@ class Tools:
         return Used(call, bounded(f"refused: {why}"), refused=True)
 
     def _entries(self, agent: Mapping[str, Any]) -> dict[str, _Entry]:
+        return {entry.tool.name: entry for entry in self._permitted(agent)[:MOST]}
+
+    def _permitted(self, agent: Mapping[str, Any]) -> Sequence[_Entry]:
+        """All that is not denied, in the order of what is offered first."""
         if self._bench is None or self._world is None or not has_tools(agent):
-            return {}
+            return ()
         every = [
             *(_look(look) for look in self._bench.looks()),
             *self._served(_integrations(agent)),
@@ -131,8 +138,7 @@ class Tools:
         ]
         if agent.get("forge"):
             every.insert(0, _Entry(FORGE, FORGE_TOOL, _noted))
-        kept = [entry for entry in every if _standing(entry, agent) != "deny"][:MOST]
-        return {entry.tool.name: entry for entry in kept}
+        return [entry for entry in every if _standing(entry, agent) != "deny"]
 
     def _command(self, world: World, declared: Declared) -> _Entry:
         rule, bounds = f"command/{declared.name}", self._bounds

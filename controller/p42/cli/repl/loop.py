@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import WordCompleter
@@ -12,7 +13,7 @@ from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.history import FileHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
-from p42.cli import sessions, terminal
+from p42.cli import sessions, spawning, terminal
 from p42.cli.home import home
 from p42.cli.repl.talk import Talk, tell_forged
 from p42.client import link
@@ -51,7 +52,7 @@ def _done(talk: Talk, text: str) -> bool:
     try:
         if text.startswith("/"):
             return _command(talk, text)
-        tell_forged(talk.say(text))
+        tell_forged(_said(talk, text))
     except KeyboardInterrupt:
         terminal.notice("interrupted; the conversation keeps what was said")
     except NoDaemon:
@@ -59,6 +60,15 @@ def _done(talk: Talk, text: str) -> bool:
     except P42Error as error:
         terminal.notice(f"p42: {error}")
     return True
+
+
+def _said(talk: Talk, text: str) -> dict[str, Any]:
+    """Say it; where p42 has ended meanwhile it is started again, and the conversation goes on."""
+    try:
+        return talk.say(text)
+    except NoDaemon:  # nothing was said yet
+        spawning.ensure(home())
+        return talk.say(text)
 
 
 def _command(talk: Talk, text: str) -> bool:
