@@ -14,8 +14,9 @@ import signal
 import sys
 from pathlib import Path
 
-from p42.keeper import linux
+from p42.keeper import linux, orphans
 from p42.keeper.keeper import Keeper, listen
+from p42.keeper.orphans import KEPT
 from p42.keeper.reactor import Reactor
 
 LOG = 256 * 1024  # bytes of keeper.log at a start; it holds tracebacks only
@@ -37,10 +38,11 @@ def main() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return  # another keeper of this home lives
+    orphans.end_left_behind(run)  # before a daemon takes one of them for a person's program
     reactor = Reactor()
     sock = listen(run / "keeper.sock")
     _settle(run)  # closes standard output: whoever started us reads its end as "it listens"
-    keeper = Keeper(reactor, sock, zygote=_zygote(entry), grace=grace)
+    keeper = Keeper(reactor, sock, zygote=_zygote(entry), grace=grace, mark={KEPT: str(run)})
     _signals(reactor, keeper)
     size = os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
     os.truncate(lock, size)  # after it: nobody finds the file empty

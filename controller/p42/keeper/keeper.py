@@ -23,7 +23,7 @@ import os
 import signal
 import socket
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +47,16 @@ class Keeper:
     """The state machine behind the socket. One daemon at a time; a newer one replaces an older."""
 
     def __init__(
-        self, reactor: Reactor, listener: socket.socket, *, zygote: Sequence[str], grace: float
+        self,
+        reactor: Reactor,
+        listener: socket.socket,
+        *,
+        zygote: Sequence[str],
+        grace: float,
+        mark: Mapping[str, str],
     ) -> None:
-        self._reactor, self._listener = reactor, listener
+        """`mark`: what programs have in their environment besides their own."""
+        self._reactor, self._listener, self._mark = reactor, listener, dict(mark)
         self._children = Children(reactor, self._exited)
         self._nursery = Nursery(reactor, self._children, zygote)
         self._units = Units(reactor, self._children, nursery=self._nursery, tell=self._tell)
@@ -199,7 +206,7 @@ class Keeper:
         """Start a program on the descriptors that came with the message."""
         stdin, stdout, stderr, *report = fds
         program = spawn.Program(
-            message["argv"], message["env"], message["cwd"],
+            message["argv"], {**message["env"], **self._mark}, message["cwd"],
             spawn.Limits(**message.get("limits", {})),
         )  # fmt: skip
         pid = spawn.start(
