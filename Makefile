@@ -1,7 +1,7 @@
 # p42, with a line for each verb. `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: bench-crash help setup run stop test test-claude check fast format schemas docs docs-check bench bench-kill bench-ci bench-cycles bench-overflow bench-races trial-ci clean
+.PHONY: bench-crash help setup run stop test test-claude check fast format schemas docs docs-check bench bench-crowd bench-kill bench-ci bench-cycles bench-overflow bench-races trial-ci clean
 
 BIN := .venv/bin
 P42 := $(BIN)/p42
@@ -70,6 +70,11 @@ bench: setup ## Measure, beside peers (takes minutes; nothing else should run)
 	$(BIN)/python -m tests.bench.writes
 	$(BIN)/python -m tests.bench.meter
 	$(BIN)/python -m tests.bench.ask
+	$(BIN)/python -m tests.bench.gateway
+	$(BIN)/python -m tests.bench.sessions
+
+bench-crowd: setup ## Measure good clients beside a thousand bad ones, at both doors
+	$(BIN)/python -m tests.bench.hostile
 
 bench-races: setup ## Let editors race the status writer: 10,000 saves, none lost
 	$(BIN)/python -m tests.bench.races
