@@ -52,7 +52,7 @@ def main() -> None:
 def asleep(count: int, *, awake: int) -> None:
     """Declare them, wake some, talk."""
     with fresh_home() as home:
-        plain = _apply(home, [_account(f"acct{number}") for number in range(count)], "plain")
+        plain = _apply(home, [_tasks(f"tasks{number}") for number in range(count)], "plain")
         before = _memory(home)
         names = [f"p{number}" for number in range(count)]
         took = _apply(home, [_project(name) for name in names], "projects")
@@ -62,7 +62,7 @@ def asleep(count: int, *, awake: int) -> None:
         took += time.perf_counter() - began
         print(
             f"  {count} on-demand CIs, apply to all ports listening {took:.2f} s;"
-            f" {count} accounts {plain:.2f} s; beyond the plain apply {took - plain:.2f} s"
+            f" {count} task lists {plain:.2f} s; beyond the plain apply {took - plain:.2f} s"
         )
         extra = (_memory(home) - before) / MIB
         print(f"  extra memory of {count} asleep (daemon, keeper, zygote) {extra:.1f} MiB")
@@ -131,8 +131,8 @@ def _project(name: str, activation: str = "onDemand") -> str:
     return _document("ProjectCI", name, {"activation": activation})
 
 
-def _account(name: str) -> str:
-    return _document("Account", name, {"provider": "ollama", "baseUrl": "http://localhost:11434"})
+def _tasks(name: str) -> str:
+    return _document("Integration", name, {"type": "tasks"})
 
 
 def _document(kind: str, name: str, spec: dict[str, str]) -> str:
