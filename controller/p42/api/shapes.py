@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any, NotRequired, TypedDict
 
 from p42.engine.view import Forecast, Planned, Row, View
 from p42.model.diagnostic import Diagnostic
 from p42.model.errors import Exit
-from p42.model.plan import Instant
+from p42.model.plan import Instant, rfc3339
 from p42.model.reasons import Mend
 from p42.model.refs import Ref
 from p42.model.resource import API_VERSION
@@ -80,9 +79,7 @@ class Done(TypedDict):
 
 def when(instant: Instant | None) -> str | None:
     """RFC 3339, UTC, whole seconds."""
-    if instant is None:
-        return None
-    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if instant is None else rfc3339(instant)
 
 
 def object_of(row: Row, *, written: str = "") -> Json:

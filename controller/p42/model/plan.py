@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Generic, NewType, Protocol, TypeVar
 
 from p42.model.status import Status
 
 Instant = NewType("Instant", float)  # wall time, seconds since the epoch, UTC
 Seconds = float
+
+
+def rfc3339(instant: Instant) -> str:
+    """UTC, whole seconds: 2026-11-21T19:54:13Z."""
+    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Step(Protocol):

@@ -23,7 +23,7 @@ from typing import Any
 from p42.kinds.projectci.seen import Declare, Drop, Lease, Seen, Step, Unlease, Wake
 from p42.kinds.projectci.spec import Limits, ProjectCI
 from p42.model.kind import Want
-from p42.model.plan import Instant, Plan, Seconds
+from p42.model.plan import Instant, Plan, Seconds, rfc3339
 from p42.model.quantity import seconds, size
 from p42.model.sockets import Declaration, Unit
 from p42.model.status import Facts, Status, in_progress, reconciled
@@ -189,7 +189,8 @@ def _live(unit: Unit) -> Facts:
     """Nothing that changes from look to look: a row that is equal is not told again."""
     return {
         "endpoint": f"127.0.0.1:{unit.port}", "state": unit.state, "pid": unit.pid or None,
-        "since": unit.since or None, "starts": unit.starts, "crashes": unit.crashes,
+        "since": rfc3339(Instant(unit.since)) if unit.since else None,
+        "starts": unit.starts, "crashes": unit.crashes,
     }  # fmt: skip
 
 
