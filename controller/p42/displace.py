@@ -96,7 +96,7 @@ def take(target: Spot, aside: Spot, *, was: bytes) -> bool:
         discard(aside)
         return True
     with contextlib.suppress(FileExistsError):  # a newer one: then this one is kept aside
-        rename_new(aside, target)
+        _move_new(aside, target)
     return False
 
 
@@ -147,13 +147,7 @@ def discard(spot: Spot) -> None:
 def _put_new(new: Spot, target: Spot) -> bool:
     """As `put` where nothing is to be there."""
     try:
-        try:
-            rename_new(new, target)
-        except OSError as error:
-            if error.errno not in UNKNOWN:
-                raise
-            os.link(new.name, target.name, src_dir_fd=new.directory, dst_dir_fd=target.directory)
-            discard(new)
+        _move_new(new, target)
     except FileExistsError:
         discard(new)
         return False
@@ -161,6 +155,20 @@ def _put_new(new: Spot, target: Spot) -> bool:
         discard(new)
         raise
     return True
+
+
+def _move_new(source: Spot, target: Spot) -> None:
+    """As `rename_new`, also where the system or the file system knows no such call."""
+    try:
+        rename_new(source, target)
+    except OSError as error:
+        if error.errno not in UNKNOWN:
+            raise
+        os.link(
+            source.name, target.name, src_dir_fd=source.directory, dst_dir_fd=target.directory,
+            follow_symlinks=False,
+        )  # fmt: skip
+        discard(source)
 
 
 def _put_unexchanged(new: Spot, target: Spot, error: OSError) -> None:

@@ -12,9 +12,10 @@ from p42.manifest.discover import Walker
 from tests.manifest.conftest import Tree
 
 
-def run(root: Path, *arguments: str) -> None:
+def run(root: Path, *arguments: str) -> str:
     identity = ("-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false")
-    subprocess.run(["git", *identity, *arguments], cwd=root, check=True, capture_output=True)
+    done = subprocess.run(["git", *identity, *arguments], cwd=root, check=True, capture_output=True)
+    return done.stdout.decode()
 
 
 def names(walker: Walker, root: Path) -> list[str]:
@@ -99,6 +100,32 @@ def test_a_work_tree_of_a_stranger_runs_nothing(tree: Tree) -> None:
     run(root, "config", "core.fsmonitor", str(root / "spy"))
     names(Walker(), root)
     git.explained(str(root), [str(root / "x.yaml")])
+    assert not (root / "ran").exists()
+
+
+def test_neither_a_partial_clone_nor_a_signature_runs_what_a_stranger_named(tree: Tree) -> None:
+    root = tree({"m/a.yaml": "", "spy": "#!/bin/sh\ntouch $(dirname $0)/ran\nexit 1\n"})
+    (root / "spy").chmod(0o755)
+    run(root, "init", "-q")
+    run(root, "add", "m")
+    run(root, "commit", "-qm", "one")
+    commit = run(root, "cat-file", "commit", "HEAD")
+    signed = commit.replace("\n\n", "\ngpgsig -----BEGIN PGP SIGNATURE-----\n \n x\n\n", 1)
+    (root / "signed").write_text(signed)
+    made = run(root, "hash-object", "-t", "commit", "-w", "--literally", "signed").strip()
+    run(root, "reset", "-q", "--soft", made)
+    for key, value in (
+        ("log.showSignature", "true"), ("gpg.program", str(root / "spy")),
+        ("core.repositoryformatversion", "1"), ("extensions.partialClone", "origin"),
+        ("remote.origin.promisor", "true"), ("remote.origin.url", str(root)),
+        ("remote.origin.uploadpack", str(root / "spy")), ("protocol.file.allow", "always"),
+    ):  # fmt: skip
+        run(root, "config", key, value)
+    assert git.ask(str(root), "log", "--oneline", "-1")
+    subtree = run(root, "rev-parse", "HEAD:m").strip()
+    (root / ".git" / "objects" / subtree[:2] / subtree[2:]).unlink()
+    git.ask(str(root), "ls-tree", "-r", "HEAD")
+    git.ask(str(root), "rev-parse", "--verify", "HEAD:./m/a.yaml")
     assert not (root / "ran").exists()
 
 

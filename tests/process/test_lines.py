@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from p42.ai import processtalk
 from p42.api.talks import answered
 from p42.model.completion import Cut, Text
 from p42.model.errors import Blocked, P42Error, TimedOut
@@ -132,6 +133,20 @@ async def test_a_changed_declaration_counts_from_the_next_message(tmp_path: Path
         assert await ask(there, "env MOOD") == "good"
         assert await ask(there, "count") == "2"
         assert len(there.processes.pids) == 1
+
+
+async def test_one_that_was_begun_before_a_directory_was_followed_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processtalk, "WALLS", 0.01)
+    async with room(tmp_path) as there:
+        await ask(there, "count")
+        first = there.processes.pids
+        if there.talk._ground.places._sandbox is None:
+            pytest.skip("this machine has no sandbox: every change waits for approval anyway")
+        there.followed.append(str(tmp_path / "manifests"))
+        await until(lambda: not alive(*first))
+        assert await ask(there, "count") == "1"
 
 
 async def test_it_is_told_who_it_is(tmp_path: Path) -> None:

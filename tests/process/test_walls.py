@@ -95,6 +95,20 @@ async def test_of_a_declared_directory_it_changes_all_but_what_p42_follows(
         assert (await there.text("write third.py")).startswith("refused")
 
 
+async def test_no_directory_above_what_p42_follows_can_be_put_aside(tmp_path: Path) -> None:
+    home, project = tmp_path / "project" / "state" / "home", tmp_path / "project"
+    home.mkdir(parents=True)
+    (project / "deploy" / "prod" / "manifests").mkdir(parents=True)
+    async with room(home) as there:
+        walled(there, "bwrap")
+        await there.declare("claude", facts(CLAUDE, cwd=str(project)))
+        there.followed.append(str(project / "deploy" / "prod" / "manifests"))
+        for name in ("deploy", "deploy/prod", "deploy/prod/manifests", "state", "state/home"):
+            assert (await there.text(f"rename {name} away")).startswith("refused"), name
+        assert await there.text("write deploy/prod/beside.txt") == "written"
+        assert (await there.text("write deploy/prod/manifests/a.yaml")).startswith("refused")
+
+
 @pytest.mark.parametrize("form", FORMS)
 async def test_a_directory_that_holds_p42s_home_does_not_open_it(tmp_path: Path, form: str) -> None:
     home = tmp_path / "home"

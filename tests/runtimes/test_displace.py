@@ -159,10 +159,16 @@ def test_what_was_read_makes_way_or_goes(files: DiskFiles, manifest: Path) -> No
 
 
 @pytest.mark.parametrize("newer", [False, True])
+@pytest.mark.parametrize("calls", [True, False])
 def test_a_save_between_the_look_and_the_taking_away_is_kept(
-    files: DiskFiles, manifest: Path, monkeypatch: pytest.MonkeyPatch, newer: bool
+    files: DiskFiles, manifest: Path, monkeypatch: pytest.MonkeyPatch, newer: bool, calls: bool
 ) -> None:
-    """`newer`: another follows before the first is put back, which then is what it replaced."""
+    """`newer`: another follows before the first is put back, which then is what it replaced.
+
+    `calls`: the system has those that rename without replacing.
+    """
+    if not calls:
+        monkeypatch.setattr(displace, "_renameat", lambda: None)
     put_back_now = displace.rename_new
     look_now, looks = displace._read, [0]
 

@@ -15,7 +15,6 @@ from p42.wire.port42 import (
     encode,
     failure,
     part,
-    request_line,
     success,
 )
 
@@ -50,8 +49,9 @@ def test_a_stream_line_names_its_request() -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(st.text(), st.text(), st.dictionaries(st.text(), st.integers(0, 9)), st.booleans())
-def test_our_own_requests_come_back_as_they_were(
+def test_a_request_is_heard_as_it_was_said(
     kind: str, name: str, payload: dict[str, int], stream: bool
 ) -> None:
+    body = {"type": kind, "id": name, "payload": payload, "stream": stream}
     request = Request(kind, name, payload, given=True, stream=stream)
-    assert Framer().feed(request_line(request)) == [request]
+    assert Framer().feed(encode(body)) == [request]

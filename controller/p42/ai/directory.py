@@ -30,13 +30,16 @@ class Account:
     def model(self, asked: str, otherwise: str = "") -> str:
         """The model to ask: the one asked for, else the account's first, else `otherwise`.
 
-        Blocked without any.
+        Blocked without any, and for one that the model on this machine is not.
         """
         models = list(self.spec.get("models") or ())
-        if asked or models:
-            return asked or str(models[0])
+        named = asked or (str(models[0]) if models else "")
+        if self.is_local and named not in ("", LOCAL_MODEL):
+            raise Blocked(f"{self.ref} has no model {named!r}; the one here is {LOCAL_MODEL}")
         if self.is_local:
             return LOCAL_MODEL
+        if named:
+            return named
         if otherwise:
             return otherwise
         raise Blocked(

@@ -96,6 +96,12 @@ class Keeping:
         if not self._kept:
             self.some.clear()
 
+    async def end_walled(self) -> None:
+        """End those in a sandbox: what they may write to is not what it was any more."""
+        for session, kept in list(self._kept.items()):
+            if kept.wish["walls"] is not None:
+                await self.end(session)
+
     async def end_all(self) -> None:
         """End every one."""
         for session in list(self._kept):
@@ -154,7 +160,7 @@ class LinesProgram(Program):
         model = self._model(session)
         wish = {
             "process": dict(self.process), "persona": self.who.facts.get("persona"),
-            "account": self.account, "model": model,
+            "account": self.account, "model": model, "walls": place.walls,
         }  # fmt: skip
         kept = self._keeping.take(session.id)
         if kept is not None:

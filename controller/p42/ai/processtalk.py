@@ -20,6 +20,8 @@ from p42.model.talk import Say
 from p42.runtimes.agentfiles import sweep
 
 LOOK = 60.0  # s between two looks at programs that nobody speaks to
+WALLS = 0.5  # s between two looks at what is followed, while programs rest
+
 
 _log = logging.getLogger("p42.agents")
 
@@ -62,7 +64,9 @@ class ProcessTalk:
         await self._ground.allowances.begin()
         try:
             async with asyncio.TaskGroup() as group:
-                beside = (self._follow(), self._retire(), self._ground.pinning.run())
+                beside = (
+                    self._follow(), self._retire(), self._rewall(), self._ground.pinning.run(),
+                )  # fmt: skip
                 tasks = [group.create_task(each) for each in beside]
                 try:
                     yield
@@ -91,6 +95,16 @@ class ProcessTalk:
         busy = self._ground.running.get(name)
         if session is None and busy is not None:
             await busy.close()
+
+    async def _rewall(self) -> None:
+        """A directory that is followed from now on is not for programs that were begun before."""
+        known = self._ground.places.followed()
+        while True:
+            await self._keeping.some.wait()
+            await self._clock.sleep(WALLS)
+            if (followed := self._ground.places.followed()) != known:
+                known = followed
+                await self._keeping.end_walled()
 
     async def _retire(self) -> None:
         while True:

@@ -126,7 +126,7 @@ def _keys(where: keys.Where) -> Finding:
     if where["exists"] and not where["unlocked"]:
         return _note("keys", f"{uses} (locked)", "p42 account unlock")
     if where["message"]:
-        return _note("keys", uses, where["message"])
+        return _note("keys", "there is no place to keep them yet", where["message"])
     return _ok("keys", uses)
 
 

@@ -60,7 +60,7 @@ def _process(process: dict[str, Any]) -> Iterator[str]:
         yield f"pid {process['pid']}, up {up}, {mib:.1f} MiB, {process['cpu']:.2f} s of CPU"
     if process["probe"]:
         told = process["probe"]
-        yield (f"answered a probe in {told['latencyMs']} ms: {told['clients']} clients, "
+        yield (f"answered a probe in {told['latencyMs']:.1f} ms: {told['clients']} clients, "
                f"{told['requests']} messages so far")  # fmt: skip
     elif process["pid"]:
         yield "did not answer a probe"

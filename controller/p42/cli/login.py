@@ -125,5 +125,5 @@ def _typed(question: str) -> str:
 
 def _given(text: str) -> str:
     if not text.strip():
-        raise InvalidInput("it is empty; nothing was stored")
+        raise InvalidInput("what was given is empty; nothing was stored")
     return text.strip("\r\n")

@@ -58,7 +58,8 @@ def info(model: Model, account: Account = None, output: params.TableOrJson = "ta
     else:
         for key, value in found.items():
             if value not in (None, "", 0):
-                print(f"{key + ':':<12} {terminal.plain(str(value))}")
+                shown = _prices(value) if key == "price" else terminal.plain(str(value))
+                print(f"{key + ':':<12} {shown}")
     return Exit.OK
 
 
@@ -95,6 +96,12 @@ def _cells(item: dict[str, Any]) -> list[str]:
 
 def _money(usd: float | None) -> str:
     return "-" if usd is None else f"{usd:g}"
+
+
+def _prices(price: dict[str, float | None]) -> str:
+    words = {"input": "in", "output": "out", "cachedInput": "cached"}
+    told = ", ".join(f"${_money(price.get(key))} {word}" for key, word in words.items())
+    return f"{told}; per million tokens"
 
 
 def _default_account() -> str:

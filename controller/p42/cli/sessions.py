@@ -37,7 +37,8 @@ def listing(
 ) -> int:
     """The latest first."""
     outputs.checked(output, outputs.TABLE_OR_JSON)
-    asked = {"agent": agent.removeprefix("@"), "archived": archived, "limit": lines}
+    whom = agent.removeprefix("@")
+    asked = {"agent": whom, "archived": archived, "limit": lines}
     items = link.ask(home(), "session.list", asked)["items"]
     if output == "json":
         outputs.print_json({"items": items})
@@ -46,7 +47,8 @@ def listing(
         columns = ["ID", "AGENT", "STATE", "MESSAGES", "LAST", "TITLE"]
         tables.show(columns, [[terminal.plain(str(item[key])) for key in keys] for item in items])
     else:
-        terminal.notice("nothing was said yet; p42 possess @AGENT")
+        said = f"nothing was said to @{whom} yet" if whom else "nothing was said yet"
+        terminal.notice(f"{said}; p42 possess @{whom or 'AGENT'}")
     return Exit.OK
 
 
@@ -104,10 +106,13 @@ def resume(session: Id) -> int:
     from p42.cli.repl.talk import Talk
 
     found = link.ask(home(), "session.show", {"session": session})
+    if not terminal.can_ask():
+        raise InvalidInput(
+            "resume needs a terminal; without one: "
+            f"p42 possess @{found['agent']} MESSAGE --session {found['id']}"
+        )
     for message in found["messages"][-4:]:
         print(line(message))
-    if not terminal.can_ask():
-        raise InvalidInput("resume needs a terminal; p42 possess @AGENT MESSAGE --session ID")
     return converse(Talk(found["agent"], found["id"]))
 
 
@@ -145,7 +150,7 @@ def take_in(
         session = json.loads(data)
     except OSError as error:
         raise InvalidInput(f"{file}: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(f"{file}: this is no JSON: {error}") from None
     if not isinstance(session, dict):
         raise InvalidInput(f"{file}: this is no exported session")

@@ -13,7 +13,7 @@ import typer
 from p42.cli import params, terminal
 from p42.cli.home import home
 from p42.client import link
-from p42.model.errors import P42Error, TimedOut
+from p42.model.errors import InvalidInput, P42Error, TimedOut
 from p42.model.refs import is_name
 
 NUMA = "numa"  # the companion one talks to without naming a project
@@ -32,7 +32,7 @@ def chat(
     project, words = _addressed(project, message or [])
     with _connected(project, params.duration(timeout)) as line:
         for text in [" ".join(words)] if words else _typed(project):
-            print(terminal.lines(_asked(line, project, text)), flush=True)
+            print(terminal.lines(_asked(line, project, text).rstrip("\n")), flush=True)
     return 0
 
 
@@ -46,8 +46,9 @@ def _typed(project: str) -> Iterator[str]:
     """What is typed at the terminal, or standard input as one message."""
     if not terminal.is_terminal(sys.stdin):
         text = sys.stdin.read().strip()
-        if text:
-            yield text
+        if not text:
+            raise InvalidInput("there is no message; `p42 chat PROJECT MESSAGE`, or pipe one in")
+        yield text
         return
     while True:
         print(f"{project}> ", end="", file=sys.stderr, flush=True)

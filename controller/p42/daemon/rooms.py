@@ -1,7 +1,7 @@
 """Rooms: every part of a daemon, made and joined. Start-up is nesting, stop its reverse.
 
-    journal > status writer > messages > keeper > works > accounts > engine > control socket >
-    gateway, HTTP
+    journal > status writer > messages > keeper > works > keys > accounts > agents > engine >
+    control socket > gateway, HTTP
 
 A clean end takes the keeper and all children along, unless they were to be kept; after a crash they
 live on, and the next daemon finds them.

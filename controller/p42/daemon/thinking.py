@@ -28,7 +28,7 @@ CHATTY = ("httpx2", "openai", "anthropic")  # they log a line for every request
 
 
 class Thinking:
-    """Nothing runs before `run`; made before the keeper's link does."""
+    """Nothing runs before `run`; ends after the talks do."""
 
     def __init__(
         self,

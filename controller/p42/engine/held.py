@@ -20,8 +20,6 @@ _WHY: dict[Why | Literal[""], str] = {
     "pin": "what it would run has changed, and trust is pin",
     "agent": "what it would run has changed where a process agent can write",
 }
-# What a plain `apply` of its source, by a person, does as well.
-APPLY_DOES: frozenset[str] = frozenset({"git", "pin", "agent"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
-def descends_from(pid: int, ancestor: int) -> bool:
-    """Whether `ancestor` is `pid` or above it; False where there is no /proc."""
-    return ancestor in lineage(pid)
-
-
 def lineage(pid: int) -> Iterator[int]:
     """`pid`, its parent, and so on up, as far as can be told."""
     while pid > 0:

@@ -10,7 +10,6 @@ import os
 import socket
 import struct
 import sys
-from pathlib import Path
 
 _NETLINK_SOCK_DIAG = 4
 _BY_FAMILY = 20
@@ -53,27 +52,6 @@ def is_self(sock: socket.socket) -> bool:
         return bool(sock.getsockname() == sock.getpeername())
     except OSError:
         return False
-
-
-def pid_of_unix_peer(sock: socket.socket) -> int:
-    """The process that called connect on this AF_UNIX socket (unix(7)); 0 if nobody can tell."""
-    if not hasattr(socket, "SO_PEERCRED"):
-        return 0
-    size = struct.calcsize("3i")
-    return int(struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))[0])
-
-
-def descends_from(pid: int, ancestor: int) -> bool:
-    """Whether `pid` is `ancestor` or a child of its children, as /proc tells now."""
-    while pid > 1:
-        if pid == ancestor:
-            return True
-        try:
-            stat = Path(f"/proc/{pid}/stat").read_text()
-        except OSError:
-            return False
-        pid = int(stat.rpartition(")")[2].split()[1])
-    return False
 
 
 def _ask(family: int, source: tuple[object, ...], target: tuple[object, ...]) -> int | None:

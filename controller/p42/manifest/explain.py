@@ -77,7 +77,9 @@ def _find(entry: KindEntry, path: list[str]) -> tuple[tuple[str, ...], Schema]:
         inner = _descend(parent, [part], entry.schema)
         if inner is None:
             known = list(_fields(parent, entry.schema))
-            hint = did_you_mean(part, known) or f"known are {', '.join(known)}"
+            hint = did_you_mean(part, known) or (
+                f"known are {', '.join(known)}" if known else "it has no fields"
+            )
             raise InvalidInput(f"{'.'.join((entry.name, *shown))} has no field {part!r} ({hint})")
         parent = inner
         shown = [*shown, part] if part not in shown else shown

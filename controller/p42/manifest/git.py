@@ -1,7 +1,7 @@
 """Git: what it ignores, and whether it took a file away. Asked, never changed.
 
-A work tree may come from anybody, so its configuration must not run anything: no hooks, no file
-system monitor. A git that is missing, refuses or hangs ignores nothing and explains nothing.
+A work tree may come from anybody, so its configuration must not run anything. A git that is
+missing, refuses or hangs ignores nothing and explains nothing.
 """
 
 # Thousands of paths a look; pathlib takes ten times as long, and 5 ms to import.
@@ -11,12 +11,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 
+from p42.wire.safegit import GIT, GIT_ENVIRONMENT
+
 TIMEOUT = 10.0  # s; on a large cold work tree git may take seconds
 REFLOG_DEPTH = 20  # positions of HEAD; an absence is judged within minutes of what caused it
 _LOCKS = ("index.lock", "HEAD.lock", "rebase-merge", "rebase-apply", "MERGE_HEAD",
           "CHERRY_PICK_HEAD", "REVERT_HEAD")  # fmt: skip
 _KNOWN = ("PATH", "HOME", "XDG_CONFIG_HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
-_SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-optional-locks")
 
 
 def work_tree(path: str) -> str | None:
@@ -106,8 +107,8 @@ def ask(directory: str, *arguments: str, stdin: bytes = b"") -> bytes:
     """
     import subprocess  # 8 ms that `validate` outside of a work tree need not pay
 
-    environment = {k: os.environ[k] for k in _KNOWN if k in os.environ}
-    command = ["git", "-C", directory, *_SAFE, *arguments]
+    environment = {k: os.environ[k] for k in _KNOWN if k in os.environ} | {**GIT_ENVIRONMENT}
+    command = [*GIT, "-C", directory, *arguments]
     try:
         done = subprocess.run(command, input=stdin, capture_output=True, timeout=TIMEOUT,
                               check=False, env=environment)  # fmt: skip

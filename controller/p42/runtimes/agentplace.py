@@ -51,7 +51,9 @@ SERVERS = Ward("integrations", "P42_INTEGRATION", "spec.config.cwd", opens=True)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`own` is the agent's directory. `wrapped`: whether the program runs in a sandbox."""
+    """`own` is the agent's directory. `wrapped`: whether the program runs in a sandbox, within
+    `walls`.
+    """
 
     own: Path
     cwd: Path
@@ -59,6 +61,7 @@ class Place:
     env: Mapping[str, str] = field(repr=False)
     wrap: Callable[[Sequence[str]], list[str]] = field(repr=False)
     wrapped: bool = False
+    walls: Grants | None = None
 
 
 class AgentPlaces:
@@ -80,6 +83,10 @@ class AgentPlaces:
         self.agents = self._home / ward.directory
         self.loose = False  # whether an agent's program has run without a sandbox
 
+    def followed(self) -> Sequence[str]:
+        """The directories that p42 follows now; walls built for others are out of date."""
+        return tuple(self._sources())
+
     def settle(
         self, agent: str, process: Mapping[str, Any], starts: Iterable[Sequence[str]] = ()
     ) -> Place:
@@ -97,12 +104,12 @@ class AgentPlaces:
             raise fault(error, str(own)) from error
         programs = [[str(program), *process.get("args", ())], *starts]
         roots = [cwd, *(self._named(programs[0]) if self._ward.opens else ())]
-        wrap, wrapped = self._wrap(agent, programs, own, roots)
+        wrap, walls = self._wrap(agent, programs, own, roots)
         env = {
             **self._env, **process.get("env", {}), "HOME": str(own), "TMPDIR": str(own / "tmp"),
             "P42_HOME": str(self._home), self._ward.variable: agent,
         }  # fmt: skip
-        return Place(own, cwd, str(program), env, wrap, wrapped)
+        return Place(own, cwd, str(program), env, wrap, walls is not None, walls)
 
     def _cwd(self, process: Mapping[str, Any], own: Path) -> Path:
         declared = process.get("cwd")
@@ -140,7 +147,7 @@ class AgentPlaces:
 
     def _wrap(
         self, agent: str, programs: Sequence[Sequence[str]], own: Path, roots: Sequence[Path]
-    ) -> tuple[Callable[[Sequence[str]], list[str]], bool]:
+    ) -> tuple[Callable[[Sequence[str]], list[str]], Grants | None]:
         if not self._sought:
             self._sandbox, self._sought = Sandbox.find(self._path), True
         sandbox = self._sandbox
@@ -152,9 +159,9 @@ class AgentPlaces:
                     "every change of a manifest waits for approval",
                     f"{self._ward.directory.removesuffix('s')}/{agent}",
                 )
-            return list, False
+            return list, None
         grants = self._grants(programs, own, roots, walled=sandbox.form == "bwrap")
-        return lambda argv: sandbox.wrap(argv, grants, roots[0]), True
+        return lambda argv: sandbox.wrap(argv, grants, roots[0]), grants
 
     def _grants(
         self, programs: Sequence[Sequence[str]], own: Path, roots: Sequence[Path], *, walled: bool
@@ -168,10 +175,14 @@ class AgentPlaces:
         for root in roots:
             inside = [each for each in sources if each.is_relative_to(root)]
             fixed = any(root.is_relative_to(each) for each in sources) or (inside and not walled)
+            walls = list(inside)
             if self._home.is_relative_to(root):
                 hide = (self._home,)
+                walls.append(self._home)
                 self._hidden(root, walled=walled)
             (read if fixed else write).append(root)
+            if not fixed:  # mounted by itself, none can be renamed to put another in its place
+                write += [above for wall in walls for above in _between(root, wall)]
             read += inside
         if not walled:  # runtimes such as bun read what the kernel says of themselves
             read.append(Path("/proc"))
@@ -218,6 +229,11 @@ class AgentPlaces:
         kept = (self._home, Path(self._env.get("HOME", "/")))
         parent = path.parent
         return path if any(each.is_relative_to(parent) for each in kept) else parent
+
+
+def _between(root: Path, inner: Path) -> Iterator[Path]:
+    """The directories below `root` that lead to `inner`."""
+    yield from (each for each in inner.parents if each != root and each.is_relative_to(root))
 
 
 def _expanded(path: str) -> Path:

@@ -24,14 +24,12 @@ from p42.model.faults import fault
 from p42.model.ports import Processes
 from p42.model.refs import Ref
 from p42.runtimes import dirs
+from p42.wire.safegit import GIT, GIT_ENVIRONMENT
 
 LARGEST = 1 << 20  # bytes; as of any file that a manifest names
 SPARE = ".p42"
 FORGED = "forged"
 GIT_SECONDS = 10.0
-# A work tree may come from anybody: its configuration runs nothing.
-_GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null",
-        "--no-optional-locks")  # fmt: skip
 
 
 class DiskPins:
@@ -79,8 +77,8 @@ class DiskPins:
         path = f"HEAD:./{FORGED}/{_name(ref)}"
         try:
             done = await self._processes.run(
-                [*_GIT, "rev-parse", "--verify", "--quiet", path],
-                cwd=manifest.parent, timeout=GIT_SECONDS,
+                [*GIT, "rev-parse", "--verify", "--quiet", path],
+                cwd=manifest.parent, timeout=GIT_SECONDS, env=GIT_ENVIRONMENT,
             )  # fmt: skip
         except Blocked:  # no git, so git brought nothing
             return False

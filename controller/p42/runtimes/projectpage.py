@@ -13,6 +13,7 @@ from pathlib import Path
 
 from p42.model.errors import P42Error
 from p42.model.ports import Processes
+from p42.wire import safegit
 
 BUDGET = 1500  # tokens of all of it
 TOKEN = 3  # bytes a token has at least, on average
@@ -50,10 +51,10 @@ class ProjectPages:
     async def _commits(self, directory: Path) -> str:
         if not (directory / ".git").exists():
             return ""
-        argv = ["git", "-C", str(directory), "-c", "core.fsmonitor=false", "--no-optional-locks",
-                "log", "--oneline", "--no-decorate", f"-{COMMITS}"]  # fmt: skip
+        argv = [*safegit.GIT, "-C", str(directory), "log", "--oneline", "--no-decorate",
+                f"-{COMMITS}"]  # fmt: skip
         try:
-            run = await self._processes.run(argv, timeout=GIT)
+            run = await self._processes.run(argv, timeout=GIT, env=safegit.GIT_ENVIRONMENT)
         except P42Error:
             return ""
         return run.stdout.decode(errors="replace").strip() if run.exit_code == 0 else ""

@@ -21,7 +21,6 @@ class Limits:
     unread: float = 30.0  # the client takes nothing of what it is sent
     headers: int = 64  # lines; a browser sends some 20, the vendors' clients some 30
     header_bytes: int = 16 << 10
-    body_bytes: int = MIB
     connections: int = MOST_CONNECTIONS
 
 

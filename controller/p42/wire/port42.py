@@ -214,16 +214,6 @@ def read_request(frame: bytes) -> Message:
     )  # fmt: skip
 
 
-def request_line(request: Request) -> bytes:
-    """A request as our own clients send it."""
-    body: dict[str, Any] = {"type": request.type, "id": request.id}
-    if request.payload is not None:
-        body["payload"] = request.payload
-    if request.stream:
-        body["stream"] = True
-    return encode(body)
-
-
 def success(name: str, data: Any = None) -> bytes:
     """The reply line of a request that succeeded. `data` None is left out, as Go's omitempty."""
     return encode({"id": name, "success": True} | ({} if data is None else {"data": data}))

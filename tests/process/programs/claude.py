@@ -114,6 +114,12 @@ match WORD:
             end("written")
         except OSError as error:
             end(f"refused: {error.strerror}")
+    case "rename":
+        try:
+            Path(REST.split()[0]).rename(REST.split()[1])
+            end("renamed")
+        except OSError as error:
+            end(f"refused: {error.strerror}")
     case "read":
         try:
             end(Path(REST).read_text())
