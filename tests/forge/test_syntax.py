@@ -113,6 +113,23 @@ async def test_without_a_sandbox_it_is_not_begun(tmp_path: Path) -> None:
     assert await breaks(processes, files, tmp_path, "nope", language="bash", needs=()) == ""
 
 
+async def test_without_a_sandbox_no_program_that_the_script_names_reads_it(tmp_path: Path) -> None:
+    class Bare(LocalProcesses):
+        async def run(self, argv, **how):  # type: ignore[no-untyped-def]
+            if how.pop("grants", None) is not None:
+                raise Blocked("no sandbox is here")
+            return await super().run(argv, **how)
+
+    theirs, mark = tmp_path / "bash", tmp_path / "ran"
+    theirs.write_text(f"#!/bin/sh\ntouch {mark}\n")
+    theirs.chmod(0o755)
+    processes = Bare(os.environ, home=tmp_path)
+    assert await misread(processes, tmp_path, f"#!{theirs}\necho hi\n", "bash") == ""
+    assert not mark.exists()
+    said = await misread(processes, tmp_path, "echo (\n", "bash")  # ours still does
+    assert said.startswith("it is no bash: line 1")
+
+
 @pytest.mark.parametrize("language", ["bash", "python"])
 async def test_what_nobody_agreed_to_yet_has_its_bounds(tmp_path: Path, language: Language) -> None:
     needs("bwrap")
