@@ -110,3 +110,20 @@ def test_what_would_start_a_program_executes_something(
 def test_all_five_kinds_are_found() -> None:
     assert list(discover()) == ["Account", "Agent", "Command", "Integration", "ProjectCI"]
     assert [kind.short for kind in discover().values()] == ["acct", "ag", "cmd", "int", "ci"]
+
+
+async def test_an_agent_whose_project_says_nothing_waits_for_its_instructions(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "garden").mkdir()
+    wish = want("Agent", projectPath=f"{tmp_path}/garden")
+    async with reality(KINDS["Agent"], tmp_path / "home") as there:
+        _, plan = await there.make(wish.ref, wish)
+        assert (plan.status.ready, plan.status.reason) == ("False", "Blocked")
+        assert plan.status.message == (
+            f"projectPath: {tmp_path}/garden has no AGENTS.md or CLAUDE.md; write one, or take the "
+            "field out"
+        )
+        (tmp_path / "garden" / "CLAUDE.md").write_text("Use tabs.")
+        _, plan = await there.look(wish.ref, wish)
+        assert plan.status.ready == "True"

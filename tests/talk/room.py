@@ -15,6 +15,7 @@ from p42.model.ports import Registration
 from p42.model.refs import Ref
 from p42.model.talk import Listener, Said, Say, Spoken, ToolBox
 from p42.runtimes.clock import SystemClock
+from p42.runtimes.projectfiles import instructions
 from p42.stores.sessionfile import SessionFile
 from p42.stores.sessions import SqliteSessions
 from tests.ai.scene import There, scene, spec
@@ -82,7 +83,7 @@ async def room(
         sessions = SqliteSessions(file, clock)
         talks = Conversations(
             sessions, there.accounts, there.registry, clock, background,
-            listener=listener, tools=tools,
+            listener=listener, tools=tools, instructions=instructions,
         )  # fmt: skip
         made = Room(talks, sessions, there, server)
         await made.declare("muse", MUSE)

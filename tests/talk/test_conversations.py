@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from p42.model.completion import Cut, Text, Tool, ToolCall
-from p42.model.errors import InvalidInput, P42Error, TimedOut
+from p42.model.errors import Blocked, InvalidInput, P42Error, TimedOut
 from p42.model.talk import Forged, Heard, Say, Used
 from tests.providers.vendors.script import CutShort, Status
 from tests.providers.vendors.script import Say as Answer
@@ -29,6 +29,21 @@ async def test_an_answer_streams_is_kept_and_billed(tmp_path: Path) -> None:
         ]  # fmt: skip
         assert there.asked[0]["messages"][0] == {"role": "system", "content": "You are muse."}
         assert there.asked[0]["temperature"] == 0.8
+
+
+async def test_a_projects_instructions_are_read_anew_for_each_message(tmp_path: Path) -> None:
+    async with room(tmp_path) as there:
+        await there.declare("muse", {**MUSE, "projectPath": str(tmp_path)})
+        for word in ("tabs", "spaces"):
+            (tmp_path / "AGENTS.md").write_text(f"Use {word}.")
+            await there.say("Write a line.", session="a")
+            system = there.asked[-1]["messages"][0]["content"]
+            assert system.startswith("You are muse.\n\nWhat AGENTS.md of the project")
+            assert system.endswith(f"Use {word}.")
+        (tmp_path / "AGENTS.md").unlink()
+        with pytest.raises(Blocked, match=r"has no AGENTS\.md"):
+            await there.say("Write a line.", session="a")
+    assert len(there.asked) == 2
 
 
 async def test_the_conversation_goes_on_and_after_a_restart_too(tmp_path: Path) -> None:

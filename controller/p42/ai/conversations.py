@@ -28,6 +28,7 @@ from p42.ai.questions import Questions
 from p42.ai.summaries import Summaries, Wanted
 from p42.model.completion import ToolCall
 from p42.model.errors import Blocked, InvalidInput, TimedOut
+from p42.model.instructions import Instructions
 from p42.model.models import Models
 from p42.model.ports import Clock
 from p42.model.session import Session, Sessions
@@ -53,10 +54,12 @@ class Conversations:
         listener: Listener | None = None,
         tools: ToolBox | None = None,
         programs: ProcessTalk | None = None,
+        instructions: Instructions | None = None,
     ) -> None:
         self._floor = Floor(sessions, models, clock, Audience(), tools, background)
         self._registry, self._default = registry, default
         self._background, self._listener, self._programs = background, listener, programs
+        self._instructions = instructions
         self._summaries = Summaries(sessions, models)
         self._questions = Questions()
         self._voices: dict[str, _Voice] = {}
@@ -99,7 +102,7 @@ class Conversations:
     async def _spoken(self, say: Say, who: Persona, ends: float) -> AsyncGenerator[Spoken]:
         title = " ".join(say.text.split()[:TITLE_WORDS])
         session = await self._floor.sessions.begin(say.session, who.name, title=title)
-        who = await self._kept(session, who, say)
+        who = await self._instructed(await self._kept(session, who, say))
         await self._floor.add(session.id, "user", say.text)
         answering = self._answering(say, who, ends)
         for _ in range(ROUNDS):
@@ -147,6 +150,11 @@ class Conversations:
         if session.agent == who.name:
             return who
         return persona(self._registry, session.agent, default=self._default)
+
+    async def _instructed(self, who: Persona) -> Persona:
+        if self._instructions is None or not who.project:
+            return who
+        return replace(who, instructions=await self._instructions(who.project))
 
     async def _said(self, answering: Answering) -> Said:
         answer = answering.answer

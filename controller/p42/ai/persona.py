@@ -20,15 +20,25 @@ WINDOW, KEEP_FIRST = 20, 2  # as the original, for who is not declared
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """Who answers, and how. `facts` is the whole spec, camelCase; {} = not declared."""
+    """Who answers, and how. `facts` is the whole spec, camelCase; {} = not declared.
+
+    `instructions` are its project's; "" = none are asked for, or they are not read yet.
+    """
 
     name: str
     facts: Mapping[str, Any]
+    instructions: str = ""
 
     @property
     def system(self) -> str:
         """The system text."""
-        return str(self.facts.get("persona") or NOBODY.format(name=self.name))
+        persona = str(self.facts.get("persona") or NOBODY.format(name=self.name))
+        return "\n\n".join(part for part in (persona, self.instructions) if part)
+
+    @property
+    def project(self) -> str:
+        """The directory whose instructions it is given; "" = none."""
+        return str(self.facts.get("projectPath") or "")
 
     @property
     def account(self) -> str | None:

@@ -73,7 +73,7 @@ async def ask(world: World, request: Ask) -> AsyncIterator[Any]:
         raise InvalidInput(f"timeout: {request.timeout:g} s is not within 0 and {LONGEST:g} s")
     if not request.question.strip():
         raise InvalidInput("question: there is nothing in it")
-    mind = agents_mind(world, request.agent) if request.agent else Mind()
+    mind = await agents_mind(world, request.agent) if request.agent else Mind()
     mind = replace(
         mind, account=_plain(request.account) or mind.account, model=request.model or mind.model
     ).told(request.system)

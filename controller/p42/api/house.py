@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from p42.config.settings import Settings
+from p42.model.instructions import Instructions
 from p42.model.kind import AnyKind
 from p42.model.ports import World
 from p42.model.refs import Ref
@@ -85,6 +86,7 @@ class House:
     forwards: SqliteForwards
     terminals: Terminals
     pages: ProjectPages
+    instructions: Instructions
 
 
 def engine_of(world: World) -> Engine:

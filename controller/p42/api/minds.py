@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from p42.api.house import engine_of
+from p42.api.house import engine_of, house_of
 from p42.api.words import did_you_mean
 from p42.model.completion import MAX_TOKENS, Call, Message, Prompt
 from p42.model.errors import Blocked, P42Error
@@ -35,7 +35,7 @@ class Mind:
         return replace(self, system="\n\n".join(filter(None, (self.system, more.strip()))))
 
 
-def agents_mind(world: World, name: str) -> Mind:
+async def agents_mind(world: World, name: str) -> Mind:
     """An agent's. P42Error for one that is not there, Blocked for one that is no model's."""
     name = name.removeprefix("@").removeprefix("agent/")
     row = world.registry.get(Ref("Agent", name))
@@ -47,10 +47,12 @@ def agents_mind(world: World, name: str) -> Mind:
             f"agent/{name} is a {facts['runtime']}, not a persona on a model: it cannot be asked "
             "this way; `p42 get agents` shows those with runtime model"
         )
-    return Mind(
+    mind = Mind(
         account=facts["accountRef"], model=facts["model"] or "", system=facts["persona"] or "",
         temperature=facts["temperature"], max_tokens=facts["maxTokens"],
     )  # fmt: skip
+    project = facts.get("projectPath")
+    return mind.told(await house_of(world).instructions(project)) if project else mind
 
 
 def _no_agent(world: World, name: str) -> str:

@@ -49,6 +49,7 @@ from p42.runtimes.nomodels import NoModels
 from p42.runtimes.nounits import NoUnits
 from p42.runtimes.pins import DiskPins
 from p42.runtimes.processes import LocalProcesses
+from p42.runtimes.projectfiles import instructions
 from p42.runtimes.projectpage import ProjectPages
 from p42.runtimes.standing import Standing
 from p42.runtimes.stopping import Stop
@@ -233,6 +234,7 @@ class Rooms:
             units=self.units.all, owner=self.leases.owner, messages=self.messages.recent,
             web=self.web, tokens=self.tokens, forwards=self.forwards,
             terminals=Terminals(), pages=ProjectPages(self.world.processes),
+            instructions=instructions,
         )  # fmt: skip
         return replace(self.world, engine=self.engine, house=house)
 

@@ -24,6 +24,7 @@ from p42.model.ports import Clock, World
 from p42.model.refs import Ref
 from p42.model.resource import Resource
 from p42.model.talk import Forged, Heard, Listener
+from p42.runtimes.projectfiles import instructions
 from p42.stores.memoryimport import conversations
 from p42.stores.memorymirror import MemoryMirror
 from p42.stores.registry import SqliteRegistry
@@ -77,7 +78,7 @@ class Talking:
         self.talks = Conversations(
             self.sessions, accounts, registry, clock, self._background,
             default=settings.defaults_agent, tools=self.tools, listener=self._forge,
-            programs=self.programs,
+            programs=self.programs, instructions=instructions,
         )  # fmt: skip
 
     def open(self, world: World) -> None:

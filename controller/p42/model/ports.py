@@ -85,6 +85,12 @@ class Files(Protocol):
     def runs(self, path: Path) -> bool:
         """Whether at `path`, anywhere on this machine, is a file that may be run. Follows links."""
 
+    def reads(self, path: Path) -> bool:
+        """Whether at `path`, anywhere on this machine, is a file that may be read.
+
+        A link at its end may not lead out of its directory.
+        """
+
     def follow(self, directory: Path) -> AsyncIterator[frozenset[str]]:
         """Names in `directory` that may have changed, until closed. Hints: may lose or double."""
 

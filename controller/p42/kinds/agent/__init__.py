@@ -11,6 +11,7 @@ from typing import Any
 from p42.kinds.agent.spec import KIND, PLURAL, SHORT, Agent
 from p42.kinds.registration import Shape
 from p42.model.completion import Health
+from p42.model.instructions import NAMES, none_in
 from p42.model.kind import Column, Want
 from p42.model.missing import missing
 from p42.model.ports import Files
@@ -48,19 +49,34 @@ def _executes(want: Want[Agent]) -> bytes:
 
 
 def _health(files: Files, spec: Agent) -> Health:
-    """Whether the program of a process agent is there. One that is named beneath its cwd is not
-    looked for: where that is, the run will tell.
-    """
+    """Whether the program of a process agent is there, and the instructions of its project."""
+    text = _program(files, spec) or _project(files, spec)
+    return Health("Blocked", text, text) if text else Health()
+
+
+def _program(files: Files, spec: Agent) -> str:
+    """What is wrong with it. One that is named beneath its cwd is not looked for: the run tells."""
     if spec.runtime != "process" or spec.process is None:
-        return Health()
+        return ""
     command = spec.process.command
-    path = Path(os.path.expanduser(command))  # noqa: PTH111 - pathlib's raises
+    path = _expanded(command)
     if path.is_absolute():
         there = files.runs(path)
     else:
         there = "/" in command or files.which(command) is not None
-    text = "" if there else missing(command)
-    return Health() if there else Health("Blocked", text, text)
+    return "" if there else missing(command)
+
+
+def _project(files: Files, spec: Agent) -> str:
+    if spec.project_path is None:
+        return ""
+    directory = _expanded(spec.project_path)
+    there = any(files.reads(directory / name) for name in NAMES)
+    return "" if there else none_in(spec.project_path)
+
+
+def _expanded(path: str) -> Path:
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - pathlib's raises
 
 
 shape: Shape[Agent] = Shape(facts=_facts, looks=_health)

@@ -51,6 +51,17 @@ Rule = Annotated[
 ]
 
 
+# A directory of this machine, wherever the manifest lies.
+Place = Annotated[
+    str,
+    Field(
+        pattern=r"^(~|/|~/[^\x00-\x1f\x7f]+|/[^\x00-\x1f\x7f]+)$",
+        max_length=1000,
+        examples=["~/work/garden"],
+    ),
+]
+
+
 class Permissions(Part):
     """What it may call. The most specific rule decides; of two as specific, `deny` before `ask`
     before `allow`.
@@ -114,6 +125,11 @@ class Agent(Part):
         None,
         description="File with the persona, relative to the manifest and inside its source.",
         json_schema_extra={"x-p42-file": True},
+    )
+    project_path: Place | None = Field(
+        None,
+        description="A project's directory, absolute or `~/...`: what its AGENTS.md, else its "
+        "CLAUDE.md, says is added to the persona, read anew for each message.",
     )
     account_ref: AccountName | None = Field(
         None,
