@@ -121,3 +121,95 @@ async def test_a_program_with_grants_runs_inside(outside: Path) -> None:
     assert (work / "here").exists()
     bare = await processes.run(["bash", "-c", script], cwd=work)
     assert bare.stdout == b"secret"
+
+
+SOCKETS = """
+import os, socket, sys
+def made(*wanted):
+    try: return type(socket.socket(*wanted)).__name__
+    except OSError as error: return error.strerror
+path = sys.argv[1]
+outcomes = []
+try:
+    door = socket.socket(socket.AF_UNIX)
+    door.connect(path)
+    outcomes.append("connected")
+except OSError as error:
+    outcomes.append("refused")
+try:
+    one, _ = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    one.sendto(b"x", path + ".datagrams")
+    outcomes.append("sent")
+except OSError:
+    outcomes.append("refused")
+one, other = socket.socketpair()
+one.send(b"pair")
+outcomes.append(other.recv(4).decode())
+print(*outcomes)
+"""
+
+
+@pytest.mark.parametrize("network", [False, True])
+def test_a_socket_in_the_file_system_is_out_of_reach(
+    sandbox: Sandbox, outside: Path, network: bool
+) -> None:
+    door = outside / "door"
+    with (
+        socket.socket(socket.AF_UNIX) as stream,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagrams,
+    ):
+        stream.bind(str(door))
+        stream.listen()
+        datagrams.bind(f"{door}.datagrams")
+        argv = ["python3", "-c", SOCKETS, str(door)]
+        done = subprocess.run(
+            sandbox.wrap(argv, Grants(network=network)), capture_output=True, text=True, check=False
+        )
+    assert done.stdout == "refused refused pair\n", done.stderr
+
+
+def test_without_the_network_no_way_leads_out(sandbox: Sandbox) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as heard:
+        heard.bind(("127.0.0.1", 0))
+        heard.setblocking(False)
+        port = heard.getsockname()[1]
+        run(sandbox, f"echo x > /dev/udp/127.0.0.1/{port}")
+        with pytest.raises(BlockingIOError):
+            heard.recv(10)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="who is not root has no such rights to give up")
+def test_root_inside_is_root_no_more(sandbox: Sandbox, outside: Path) -> None:
+    work = outside / "work"
+    tries = "mount -o remount,bind,rw /usr", "umount /usr", "mknod dev b 1 1", "chown 1 ."
+    script = "; ".join(f"{each} 2>&- && echo {each}" for each in tries)
+    done = run(sandbox, f"{script}; echo over", cwd=work, write=(work,))
+    assert done.stdout == "over\n"
+    assert not (work / "dev").exists()
+    assert work.stat().st_uid == 0
+
+
+def shadow(prefix: Path, name: str) -> None:
+    (prefix / "bin").mkdir(parents=True, exist_ok=True)
+    (prefix / "bin" / name).symlink_to("/bin/true")
+
+
+def test_an_interpreter_in_a_persons_own_directory_does_not_open_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("P42_HOME", raising=False)
+    own, local, tree = tmp_path, tmp_path / ".local", tmp_path / "tools" / "python"
+    shadow(own, "python3")
+    shadow(local, "node")
+    shadow(tree, "bash")
+    (tree / "lib" / "python3.12").mkdir(parents=True)
+    (tree / "lib" / "python3.12" / "os.py").touch()
+    (own / "lib" / "python3.12").mkdir(parents=True)
+    (own / "lib" / "python3.12" / "os.py").touch()
+    path = os.pathsep.join(f"{each}/bin" for each in (own, local, tree, "/usr"))
+    found = Sandbox.find(f"{path}:{PATH}")
+    assert found is not None
+    assert str(tree) in found.system
+    assert str(own) not in found.system
+    assert str(local) not in found.system

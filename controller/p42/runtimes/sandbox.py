@@ -1,9 +1,9 @@
 """Sandbox: a program that reaches the system's programs, what it was granted, and nothing else.
 
 bubblewrap where it works: name spaces of its own, so no other process, no network, no home. Else
-Landlock, by a small wrapper that gives up its rights and becomes the program: the same files, TCP
-closed; it still sees other processes. Where neither works there is no sandbox, and what needs one
-is not run.
+Landlock, by a small wrapper that gives up its rights and becomes the program: the same files, and
+no sockets; it still sees other processes, and can change the mode of a file it cannot read. Where
+neither works there is no sandbox, and what needs one is not run.
 
     Sandbox.find() -> Sandbox | None
     sandbox.wrap(argv, Grants(...), cwd) -> argv
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from p42.config.homedir import home
 from p42.model.errors import Blocked
 from p42.model.grants import Grants
 from p42.runtimes import landlock
@@ -33,6 +34,8 @@ SETTINGS = (
     "/etc/ca-certificates", "/etc/hosts", "/etc/resolv.conf", "/etc/gai.conf", "/etc/terminfo",
 )  # fmt: skip
 INTERPRETERS = ("python3", "node", "bash")
+# Only in an interpreter's own tree: its library, a virtual environment, shims of pyenv and asdf.
+OWN = ("lib/python3*/os.py", "lib/node_modules/npm", "pyvenv.cfg", "shims/*")
 PROBE = 10.0  # s for a trial run; 15 ms are usual
 NONE = (
     "it may only run in a sandbox, and this machine has none: install bubblewrap "
@@ -51,7 +54,7 @@ class Sandbox:
     @classmethod
     def find(cls, path: str) -> Sandbox | None:
         """The best that works here, tried out. `path` is the user's PATH. Blocking, 30 ms."""
-        system = tuple(_system(path))
+        system = tuple(_system(path, (home(), Path.home(), Path.home() / ".local")))
         bwrap = shutil.which("bwrap", path=path)
         for found in (
             cls("bwrap", bwrap, system) if bwrap else None,
@@ -73,6 +76,7 @@ class Sandbox:
 
     def _bwrap(self, grants: Grants, cwd: Path | None) -> Iterator[str]:
         yield from (self.program, "--unshare-all", "--die-with-parent", "--new-session")
+        yield from ("--cap-drop", "ALL")  # root keeps them otherwise, and takes the walls down
         if grants.network:
             yield "--share-net"
         for each in self.system:
@@ -92,17 +96,26 @@ def needed(sandbox: Sandbox | None) -> Sandbox:
     return sandbox
 
 
-def _system(path: str) -> Iterator[str]:
+def _system(path: str, private: Sequence[Path]) -> Iterator[str]:
     """System directories, and the trees of interpreters that stand elsewhere (pyenv, nvm)."""
     there = [each for each in SYSTEM if Path(each).exists()]
     yield from there
     for name in INTERPRETERS:
         found = shutil.which(name, path=path)
         for where in {found, os.path.realpath(found)} if found else ():
-            root = str(Path(where).parent.parent)  # PREFIX/bin/python3
-            if root != "/" and not any(root == s or root.startswith(f"{s}/") for s in there):
-                there.append(root)
-                yield root
+            root = Path(where).parent.parent  # PREFIX/bin/python3
+            if _is_tree(root, private) and not any(root.is_relative_to(each) for each in there):
+                there.append(str(root))
+                yield str(root)
+
+
+def _is_tree(root: Path, private: Sequence[Path]) -> bool:
+    """Whether an interpreter's own tree is there, and not a user's: `~/bin/python3` opens no home,
+    and `~/.local/bin/python3` not what programs keep beside it.
+    """
+    if any(each.is_relative_to(root) for each in private):
+        return False
+    return any(found for pattern in OWN for found in root.glob(pattern))
 
 
 def _mounts(grants: Grants) -> Iterator[str]:
