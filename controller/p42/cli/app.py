@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, cast
@@ -27,6 +28,8 @@ ELSEWHERE = {
     "plan": "diff", "ps": "get all", "refresh": "reconcile all", "replace": "apply -f PATH",
     "rm": "delete", "show": "describe KIND/NAME", "status": "get status", "version": "--version",
 }  # fmt: skip
+SHORT = 62  # characters of a command's line among others, on 80 columns
+
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
@@ -98,10 +101,20 @@ def build(name: str, *, markup: Any = None) -> Any:
     found = getattr(importlib.import_module(module), attribute)
     if isinstance(found, typer.Typer):
         found.rich_markup_mode = markup
-        return typer.main.get_command(found)
+        return _in_short(typer.main.get_command(found))
     alone = typer.Typer(add_completion=False, rich_markup_mode=markup)
     alone.command(name, context_settings=CONTEXT)(found)
     return typer.main.get_command(alone)
+
+
+def _in_short(group: Any) -> Any:
+    """A list of commands says of each as many clauses as fit: else a line ends in mid-sentence."""
+    for command in group.commands.values():
+        text = " ".join(command.help.split("\n\n")[0].split()).removesuffix(".")
+        while len(text) > SHORT and (ends := [*re.finditer(r"[;:,.] ", text)]):
+            text = text[: ends[-1].start()]
+        command.short_help = f"{text}."
+    return group
 
 
 def overview() -> str:
