@@ -6,6 +6,7 @@ Every prefix of such a file may be valid, as with YAML; a line that begins with 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +17,7 @@ from p42.model.look import Broken, FileLook, SourceLook, Traced
 from p42.model.refs import Ref
 from p42.model.resource import Place, Resource, digest_of
 
-KEYS = {"text", "pot", "slow", "auto", "default", "key", "inside", "vow"}
+KEYS = {"text", "pot", "slow", "auto", "default", "key", "inside", "vow", "made"}
 VALUES = {"true": True, "false": False}
 
 
@@ -79,6 +80,9 @@ class LineSources:
         self.wake: Callable[[frozenset[str] | None], None] = lambda paths: None
         self.looks = 0
         self._cache: dict[str, FileLook] = {}
+
+    def real(self, path: str) -> str:
+        return os.path.realpath(path)
 
     def look(self, source: str) -> SourceLook:
         self.looks += 1

@@ -13,12 +13,14 @@ from p42.api.shapes import Json, Results, Steps, diagnostics, forecast, progress
 from p42.api.waiting import code_of, settle, worst
 from p42.api.words import must_exist, ref_of
 from p42.engine.view import Applied, Row
+from p42.model.diagnostic import has_errors
 from p42.model.errors import Exit, InvalidInput
 from p42.model.look import FileLook
 from p42.model.ports import World
 from p42.model.refs import Ref
 from p42.model.verb import Last
 
+_EACH_ITS_OWN = ("/proc/self/", "/proc/thread-self/", "/dev/fd/")
 DEFAULT_TIMEOUT = 60.0  # s; CONTRACT: `apply --timeout 60s`
 
 
@@ -147,7 +149,7 @@ async def _outcome(
 
 def _results(applied: Applied, rows: Mapping[Ref, Row], *, waited: bool) -> Results:
     codes = [code_of(row) for ref in applied.results if waited and (row := rows.get(ref))]
-    codes += [Exit.INVALID] if applied.broken else []
+    codes += [Exit.INVALID] if has_errors(applied.broken) else []
     codes += [Exit.DIFFERS] if applied.held else []
     return {
         "results": [
@@ -173,4 +175,6 @@ def _absolute(paths: tuple[str, ...]) -> tuple[str, ...]:
     for path in paths:
         if not Path(path).is_absolute():
             raise InvalidInput(f"{path!r} is no absolute path: the daemon has another directory")
+        if path.startswith(_EACH_ITS_OWN):
+            raise InvalidInput(f"{path} leads each program elsewhere; name the directory it means")
     return paths

@@ -153,7 +153,7 @@ def _checked(world: World, target: Path, data: bytes) -> list[Ref]:
 def _look(world: World, target: Path, data: bytes) -> FileLook:
     reader = Reader(house_of(world).book)  # the engine's own takes one call at a time
     with TemporaryDirectory(prefix="p42-") as directory:
-        draft = Path(directory, target.name)
+        draft = Path(directory).resolve() / target.name
         draft.write_bytes(data)
         return reader.look_file(str(draft), str(draft))
 

@@ -80,7 +80,7 @@ async def _read(world: World, text: str) -> list[Resource]:
     def look() -> tuple[str, Sequence[Resource | Broken]]:
         # Outside the home: a `diff` without a daemon leaves nothing there, not even for a moment.
         with TemporaryDirectory(prefix="p42-") as directory:
-            draft = Path(directory, "stdin.yaml")
+            draft = Path(directory).resolve() / "stdin.yaml"
             draft.write_bytes(text.encode())
             return str(draft), reader.look_file(str(draft), str(draft)).documents
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, NotRequired, TypedDict
 
 from p42.engine.view import Forecast, Planned, Row, View
-from p42.model.diagnostic import Diagnostic
+from p42.model.diagnostic import Diagnostic, has_errors
 from p42.model.errors import Exit
 from p42.model.plan import Instant, rfc3339
 from p42.model.reasons import Mend
@@ -171,7 +171,7 @@ def forecast(told: Forecast) -> Steps:
         ]  # fmt: skip
     if told.held:
         answer["held"] = [str(ref) for ref in told.held]
-    if any(finding.severity == "error" for finding in told.broken):
+    if has_errors(told.broken):
         answer["broken"] = diagnostics(told.broken)
     if answer["steps"] or len(answer) > 2:
         answer["code"] = Exit.DIFFERS
@@ -186,7 +186,7 @@ def diagnostics(found: Iterable[Diagnostic]) -> list[Json]:
 def overview(view: View) -> Overview:
     """All of it. Code 2 for drift, pending, not ready, broken or held."""
     rows = [view.rows[ref] for ref in sorted(view.rows)]
-    in_sync = not view.broken and not view.held and all(is_in_sync(row) for row in rows)
+    in_sync = not has_errors(view.broken) and not view.held and all(is_in_sync(row) for row in rows)
     return {
         "inSync": in_sync, "items": [item_of(row) for row in rows],
         "broken": diagnostics(view.broken), "held": [str(ref) for ref in view.held],

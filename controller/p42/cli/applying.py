@@ -66,12 +66,22 @@ def _final(parts: Iterator[dict[str, Any]], progress: Progress) -> dict[str, Any
 
 
 def paths_of(named: Sequence[str]) -> list[str]:
-    """Absolute paths of what is named, without standard input. InvalidInput: nothing is there."""
-    paths = [absolute(path) for path in named if path != STDIN]
-    for path in paths:
-        if not os.path.lexists(path):
-            raise InvalidInput(f"{path}: nothing is there")
-    return paths
+    """Where what is named leads, without standard input. InvalidInput: nothing is there.
+
+    Here and not in the daemon: what /proc/self is, only this process knows.
+    """
+    return [_real(path) for path in named if path != STDIN]
+
+
+def _real(path: str) -> str:
+    whole = absolute(path)
+    real = os.path.realpath(whole)
+    if os.path.lexists(real):
+        return real
+    if os.access(whole, os.F_OK):  # <(...) of a shell: it ends before the daemon could look
+        raise InvalidInput(f"{path} is no file or directory; `-f -` reads standard input")
+    led = "its link leads nowhere" if os.path.lexists(whole) else "nothing is there"
+    raise InvalidInput(f"{path}: {led}")
 
 
 def absolute(path: str) -> str:
@@ -79,6 +89,8 @@ def absolute(path: str) -> str:
     if not path:  # "$UNSET" of a script: never the directory it happens to stand in
         raise InvalidInput("an empty PATH names nothing; this directory is .")
     whole = os.path.abspath(path)  # noqa: PTH100 - links stay as they are
+    if ".." in path.split("/"):  # behind a link it means another directory than the text says
+        whole = os.path.realpath(path)
     try:
         whole.encode()
     except UnicodeEncodeError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ def serve(
     `sources` are absolute paths to follow besides those that are remembered. Raises AlreadyRuns,
     InvalidInput for the configuration or a source, Retry or Blocked for what the disk refuses.
     """
+    home = _real(home)
     settings = load(home, flags)
     make_home(home)
     with contextlib.suppress(OSError):  # what is wrong with it, each command will say
@@ -56,4 +58,9 @@ def offline_plan(
     """What `p42 diff` says where no daemon runs: the steps, observed here, nothing written."""
     from p42.daemon.offline import plan  # as above: it knows every room
 
-    return plan(load(home), paths, stdin=stdin, prune=prune)
+    return plan(load(_real(home)), paths, stdin=stdin, prune=prune)
+
+
+def _real(home: Path) -> Path:
+    """Where the home is. Its manifests are a source, and sources have no links on their way."""
+    return Path(os.path.realpath(home))  # pathlib's raises for a link to itself

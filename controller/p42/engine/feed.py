@@ -84,6 +84,10 @@ class Feed:
         """One look at one source, in a thread. It need not be followed."""
         return await asyncio.to_thread(self._sources.look, source)
 
+    async def real(self, path: str) -> str:
+        """`path` as sources and their files are named. For a caller inside `alone`."""
+        return await asyncio.to_thread(self._sources.real, path)
+
     async def ask_git(self, catalog: Catalog) -> frozenset[Ref]:
         """What is held may be explained by a commit."""
         changed: frozenset[Ref] = frozenset()

@@ -1,4 +1,4 @@
-"""Paths as text: which lies in which. Sources are absolute and normalised before they get here."""
+"""Paths as text: which lies in which. Sources are real before they get here: absolute, no links."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from p42.model.diagnostic import Diagnostic
 from p42.model.look import Broken, FileLook
 from p42.model.refs import Ref
 from p42.model.resource import Resource
@@ -53,6 +54,11 @@ class Shelf:
     def empty(self) -> bool:
         """Whether the file is there and holds no document at all."""
         return self.look is not None and self.look.empty
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """What is to be said of the file as a whole, whose documents count all the same."""
+        return self.look.warnings if self.look is not None else ()
 
     @property
     def doubtful(self) -> bool:

@@ -72,10 +72,11 @@ class Shelves:
 
     @property
     def broken(self) -> set[Diagnostic]:
-        """What every broken document says of itself."""
+        """What every broken document says of itself, and what there is to say of whole files."""
         documents = chain.from_iterable(shelf.shown for shelf in self)
         broken = (doc for doc in documents if isinstance(doc, Broken))
-        return {finding for doc in broken for finding in doc.diagnostics}
+        warnings = {warning for shelf in self for warning in shelf.warnings}
+        return warnings | {finding for doc in broken for finding in doc.diagnostics}
 
     def remember(self, resource: Resource, source: str) -> None:
         """From the ledger: `resource` was good in its file when we were last here."""

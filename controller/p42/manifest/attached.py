@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from p42.manifest import disk
+from p42.manifest import disk, links
 from p42.manifest.disk import Signature
 from p42.manifest.finding import Finding
 from p42.manifest.kindbook import KindEntry, Marked
@@ -35,6 +35,10 @@ class Attached(NamedTuple):
 
 NOTHING = Attached({}, {}, ())
 
+Flaw = tuple[str, str, str]  # code, what is wrong with the file, what to do
+_OUTSIDE: Flaw = ("file-outside", "lies outside of the source directory",
+                  "name a file beside the manifest or below")  # fmt: skip
+
 
 def attach(
     document: Document, value: Any, entry: KindEntry, *, manifest: str, root: str, leased: bool
@@ -51,17 +55,21 @@ def attach(
     busy = fresh = False
     for path, name in named:
         target = os.path.normpath(os.path.join(os.path.dirname(manifest), name))
-        flaw = _outside(name, target, root)
-        if flaw is None:
-            reading = disk.read(target, limit=SIZE_LIMIT, leased=leased)
-            signatures[target] = reading.signature
+        real = _inside(name, target, root)
+        flaw = _OUTSIDE if real is None else None
+        if real is None and links.lies_in(target, root):
+            signatures[target] = disk.signature_at(target)  # so that its mending is seen
+        if real is not None:
+            reading = disk.read(real, limit=SIZE_LIMIT, leased=leased, root=root)
+            # By both names: whichever is written to, or turned, the manifest says something new.
+            signatures[target] = signatures[real] = reading.signature
             busy, fresh = busy or reading.state == "busy", fresh or reading.fresh
             if path in locks and reading.state == "missing":
                 continue
             files[name] = reading.data
-            flaw = _flaw(name, reading)
+            flaw = _flaw(reading)
         if flaw is not None:
-            findings.append(_finding(document, path, *flaw))
+            findings.append(_finding(document, path, name, flaw))
     return Attached(files, signatures, tuple(findings), busy, fresh)
 
 
@@ -86,29 +94,25 @@ def picked(value: Any, marked: Marked, path: Path = ()) -> Iterator[tuple[Path, 
         yield from picked(value[part], rest, (*path, part))
 
 
-def _outside(name: str, target: str, root: str) -> tuple[str, str, str] | None:
-    inside = not os.path.isabs(name) and _lies_in(target, root)
-    if inside and _lies_in(os.path.realpath(target), os.path.realpath(root)):
+def _inside(name: str, target: str, root: str) -> str | None:
+    """Where `target` leads; None = out of `root`."""
+    if os.path.isabs(name) or not links.lies_in(target, root):
         return None
-    return ("file-outside", f"{shown(name)} lies outside of the source directory",
-            "name a file beside the manifest or below")  # fmt: skip
+    return links.within(target, root)
 
 
-def _lies_in(path: str, root: str) -> bool:
-    return path.startswith(root.rstrip(os.sep) + os.sep)
-
-
-def _flaw(name: str, reading: disk.Reading) -> tuple[str, str, str] | None:
+def _flaw(reading: disk.Reading) -> Flaw | None:
     if reading.state == "missing":
-        return "file-missing", f"{shown(name)} is not there", "paths are relative to the manifest"
+        return "file-missing", "is not there", "paths are relative to the manifest"
     if reading.state == "unreadable":
-        return "file-unreadable", f"{shown(name)} cannot be read: {reading.why}", ""
+        return "file-unreadable", f"cannot be read: {reading.why}", ""
     if reading.state == "large":
-        return "too-large", f"{shown(name)} is larger than {SIZE_LIMIT:,} bytes", ""
+        return "too-large", f"is larger than {SIZE_LIMIT:,} bytes", ""
     return None
 
 
-def _finding(document: Document, path: Path, code: str, message: str, hint: str) -> Finding:
+def _finding(document: Document, path: Path, name: str, flaw: Flaw) -> Finding:
+    code, message, hint = flaw
     _, node = locate(document.node, path)
     at, end = node.start_mark.index, node.end_mark.index
-    return Finding(at, end, code, message, show(path), hint)
+    return Finding(at, end, code, f"{shown(name)} {message}", show(path), hint)

@@ -1,22 +1,23 @@
 """Discover: which files of a source may be manifests.
 
 Not entered: directories that begin with a dot, `forged/`, `node_modules/`, and what git ignores
-(unless the source itself is ignored: then it was named on purpose). Links to files are followed,
-links to directories are not, as with `kubectl -R` and `find`: so there is no loop to be lost in,
-and one that leads back up is an error, since whoever made it expects something else.
+(unless the source itself is ignored: then it was named on purpose). Links to directories are not
+followed, as with `kubectl -R` and `find`: so there is no loop to be lost in, and one that leads
+back up is an error, since whoever made it expects something else. Links to files of the source are
+followed, and each file counts once; what leads out of the source is told apart, and not read.
 """
 
 # Thousands of paths a look; pathlib takes ten times as long, and 5 ms to import.
-# ruff: noqa: PTH114, PTH120
+# ruff: noqa: PTH120
 from __future__ import annotations
 
 import errno
 import os
 import stat
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from p42.manifest import git
+from p42.manifest import git, links
 from p42.manifest.disk import why
 
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -33,15 +34,24 @@ class Problem(NamedTuple):
 
 
 class Walk(NamedTuple):
-    """One walk over a source. `files` sorted by path, with what stat(2) said of each."""
+    """One walk over a source. `files` sorted by path, with what stat(2) said of each.
+
+    `strays`: links named like manifests that lead out of the source.
+    """
 
     files: list[tuple[str, os.stat_result]]
     directories: list[str]
     problems: list[Problem]
+    strays: list[str]
+
+
+# Whether a walk comes across a path: it does; it would, did git not ignore it; it is a link that
+# leads out; it lies behind one; it does not, or it counts under another name.
+Verdict = Literal["in", "ignored", "out", "behind", "not"]
 
 
 class _Level(NamedTuple):
-    files: list[tuple[str, os.stat_result]]
+    files: list[tuple[str, os.stat_result | None]]  # None: a link, judged when the walk is done
     directories: list[str]
 
 
@@ -60,12 +70,15 @@ class Walker:
 
     def __init__(self) -> None:
         self._verdicts: dict[str, dict[str, bool]] = {}  # work tree -> path -> ignored
+        self._before: dict[str, dict[str, bool]] = {}  # the same, by the rules before the last
+        self._mute: set[str] = set()  # work trees whose git does not answer, until its rules change
         self._stamps: dict[str, tuple[object, ...]] = {}  # source -> of the rules of its last walk
+        self._links: dict[str, dict[str, str]] = {}  # source -> file -> the link it is read by
 
     def walk(self, source: str) -> Walk:
         """All candidates of the directory `source` (absolute). OSError if it cannot be listed."""
         os.scandir(source).close()
-        found = Walk([], [], [])
+        found, linked = Walk([], [], [], []), list[str]()
         root = self._root(source)
         level = [(source, root)]
         while level:
@@ -75,27 +88,40 @@ class Walker:
                 for directory in directories:
                     _list(directory, entries, found.problems)
                 found.directories.extend(directories)
-                self._keep(tree, entries, found, following)
+                linked += self._keep(tree, entries, found, following)
             level = following
+        self._links[source] = _follow(sorted(linked), source, found)
         found.files.sort(key=lambda pair: pair[0])
         self._remember(source, root, found.directories)
         return found
 
     def would_enter(self, source: str, path: str) -> bool:
         """Whether a walk of `source` would come across `path`, if that is a file."""
+        return self.verdict(source, path) == "in"
+
+    def verdict(self, source: str, path: str) -> Verdict:
+        """What a walk of `source` would make of `path`, if that is a file."""
         if path == source:
-            return True
+            return "in"
         *parents, name = os.path.relpath(path, source).split("/")
         if not may_read(name) or not all(may_enter(parent) for parent in parents):
-            return False
-        inner = source
-        for parent in parents:
-            inner = f"{inner}/{parent}"
-            if os.path.islink(inner):
-                return False
+            return "not"
+        parent = os.path.dirname(path)
+        if parent != source and (led := links.within(parent, source)) != parent:
+            return "behind" if led is None else "not"
+        real = links.within(path, source)
+        if real is None:
+            return "out"
+        chosen = self._links.get(source, {}).get(real, path)
+        if real != path and (chosen != path or self.verdict(source, real) == "in"):
+            return "not"
         root = self._root(source)
-        tree = git.work_tree(os.path.dirname(path)) if root is not None else None
-        return not self._ignored(tree, [path])
+        tree = git.work_tree(parent) if root is not None else None
+        return "ignored" if self._ignored(tree, [path]) else "in"
+
+    def known_as(self, file: str) -> str:
+        """The name by which walks came across `file` (real): itself, or a link's."""
+        return next((each[file] for each in self._links.values() if file in each), file)
 
     def _root(self, source: str) -> str | None:
         """The work tree whose rules hold for `source`; the rules are read again if they changed."""
@@ -104,7 +130,8 @@ class Walker:
             return None
         stamp = self._stamps.get(source)
         if stamp is None or stamp != git.rules_stamp(root, _directories(stamp)):
-            self._verdicts.clear()
+            self._before, self._verdicts = self._verdicts, {}
+            self._mute.clear()
         return None if root != source and self._ignored(root, [source]) else root
 
     def _remember(self, source: str, root: str | None, directories: list[str]) -> None:
@@ -113,23 +140,29 @@ class Walker:
 
     def _keep(
         self, tree: str | None, level: _Level, found: Walk, following: list[tuple[str, str | None]]
-    ) -> None:
+    ) -> list[str]:
+        """Take from `level` what git does not ignore; its links to files."""
         paths = [path for path, _ in level.files] + level.directories
         gone = self._ignored(tree, paths)
-        found.files.extend(pair for pair in level.files if pair[0] not in gone)
+        left = [(path, there) for path, there in level.files if path not in gone]
+        found.files.extend((path, there) for path, there in left if there is not None)
         for path in level.directories:
             if path not in gone:
                 inner = tree is not None and os.path.lexists(f"{path}/.git")
                 following.append((path, path if inner else tree))
+        return [path for path, there in left if there is None]
 
     def _ignored(self, tree: str | None, paths: list[str]) -> frozenset[str]:
         if tree is None or not paths:
             return frozenset()
         known = self._verdicts.setdefault(tree, {})
         new = [path for path in paths if path not in known]
-        if new:
-            answer = git.ignored(tree, new)
+        if new and tree not in self._mute and (answer := git.ignored(tree, new)) is not None:
             known.update((path, path in answer) for path in new)
+        elif new:
+            self._mute.add(tree)  # one wait is enough; what it said before holds
+            before = self._before.get(tree, {})
+            known.update((path, before.get(path, False)) for path in new)
         return frozenset(path for path in paths if known[path])
 
 
@@ -159,21 +192,43 @@ def _sort_in(
             level.directories.append(entry.path)
         return
     reads = may_read(entry.name)
-    if not reads and not (entry.is_symlink() and may_enter(entry.name)):
+    linked = entry.is_symlink()
+    if not reads and not (linked and may_enter(entry.name)):
         return
     try:
         found = entry.stat()
     except FileNotFoundError:
-        return  # gone meanwhile, or a link that leads nowhere
+        if linked and reads:  # it leads nowhere now, and may have led somewhere
+            level.files.append((entry.path, None))
+        return
     except OSError as error:
         if reads or error.errno == errno.ELOOP:
             problems.append(Problem(entry.path, "unreadable", f"cannot be read: {why(error)}"))
         return
     if stat.S_ISREG(found.st_mode) and reads:
-        level.files.append((entry.path, found))
+        level.files.append((entry.path, None if linked else found))
     elif stat.S_ISDIR(found.st_mode) and _leads_back(entry.path, directory):
         problems.append(Problem(entry.path, "link-loop", "is a link that leads back to a directory "
                                 "it lies in"))  # fmt: skip
+
+
+def _follow(linked: Iterable[str], source: str, found: Walk) -> dict[str, str]:
+    """Add what `linked` lead to, once each; file -> the link that it is read by."""
+    plain = {path for path, _ in found.files}
+    chosen: dict[str, str] = {}
+    for path in linked:
+        real = links.within(path, source)
+        if real is None:
+            found.strays.append(path)
+            continue
+        try:
+            there = os.lstat(real)
+        except OSError:
+            continue  # it leads nowhere
+        if stat.S_ISREG(there.st_mode) and real not in plain and real not in chosen:
+            chosen[real] = path
+            found.files.append((path, there))
+    return chosen
 
 
 def _leads_back(link: str, directory: str) -> bool:

@@ -3,7 +3,8 @@
 A half-written save is not read. Guarantees: bytes come back only if nobody held the file open for
 writing while it was read (a read lease succeeded), or, where there are no leases (not Linux, not
 our file, a network file system), if it had not changed for 30 ms; and if size, time and inode are
-equal before and after, and the path still leads to the same file.
+equal before and after, and the path still leads to the same file. Below its root no link is
+followed: whoever swaps a directory or a file for one meanwhile sends us nowhere.
 
 A lease holds a writer back until it is released, so it is held for the read alone. When a writer
 comes meanwhile the kernel sends a signal, by default SIGIO, which kills; SIGURG is asked for
@@ -11,7 +12,7 @@ instead, whose default is to do nothing. fcntl(2), "Leases".
 """
 
 # Thousands of paths a look; pathlib takes ten times as long, and 5 ms to import.
-# ruff: noqa: PTH116
+# ruff: noqa: PTH116, PTH120
 from __future__ import annotations
 
 import errno
@@ -32,7 +33,12 @@ RACY = 50_000_000  # ns; coarser than any file clock in use: such a file may cha
 
 # Not to be stopped by a FIFO, nor given a terminal; Windows has other flags.
 _FLAGS = os.O_RDONLY | sum(
-    getattr(os, name, 0) for name in ("O_CLOEXEC", "O_NONBLOCK", "O_NOCTTY", "O_BINARY")
+    getattr(os, name, 0)
+    for name in ("O_CLOEXEC", "O_NONBLOCK", "O_NOCTTY", "O_BINARY", "O_NOFOLLOW")
+)
+# O_PATH asks for no more than the right to pass; without it one to list is needed as well.
+_PASS = getattr(os, "O_PATH", os.O_RDONLY) | sum(
+    getattr(os, name, 0) for name in ("O_CLOEXEC", "O_DIRECTORY", "O_NOFOLLOW")
 )
 
 Signature = tuple[int, int, int, int]  # inode, size, mtime and ctime in ns
@@ -80,10 +86,13 @@ def why(error: OSError) -> str:
     return _WORDS.get(error.errno or 0, error.strerror or str(error)).lower()
 
 
-def read(path: str, *, limit: int, leased: bool = True) -> Reading:
-    """The file at `path`. Without `leased` as it is now: for who looks only once."""
+def read(path: str, *, limit: int, leased: bool = True, root: str = "") -> Reading:
+    """The file at `path` (real). Without `leased` as it is now: for who looks only once.
+
+    `root`: a directory above it; "" = its own.
+    """
     try:
-        descriptor = os.open(path, _FLAGS)
+        descriptor = _opened(path, root or os.path.dirname(path))
     except OSError as error:
         if error.errno == errno.EAGAIN:  # a writer holds a lease on it, our own for a moment
             return Reading("busy")
@@ -97,6 +106,22 @@ def read(path: str, *, limit: int, leased: bool = True) -> Reading:
         return Reading("unreadable", why=why(error))
     finally:
         os.close(descriptor)
+
+
+def _opened(path: str, root: str) -> int:
+    """A descriptor of `path`, reached from `root` name by name (openat(2) with O_NOFOLLOW)."""
+    *between, name = path[len(root) :].strip("/").split("/")
+    if not between or os.open not in os.supports_dir_fd:
+        return os.open(path, _FLAGS)
+    at = os.open(root, _PASS)
+    try:
+        for each in between:
+            below = os.open(each, _PASS, dir_fd=at)
+            os.close(at)
+            at = below
+        return os.open(name, _FLAGS, dir_fd=at)
+    finally:
+        os.close(at)
 
 
 def _read(descriptor: int, path: str, limit: int, *, leased: bool) -> Reading:
@@ -150,7 +175,7 @@ def _wait_until_stable(found: os.stat_result) -> None:
 
 def _moved(path: str, found: os.stat_result) -> bool:
     try:
-        now = os.stat(path)
+        now = os.lstat(path)
     except OSError:
         return True
     return (now.st_dev, now.st_ino) != (found.st_dev, found.st_ino)

@@ -31,11 +31,16 @@ def work_tree(path: str) -> str | None:
         path = parent
 
 
-def ignored(root: str, paths: Sequence[str]) -> frozenset[str]:
-    """Those of the absolute `paths` in the work tree `root` that git ignores."""
+def ignored(root: str, paths: Sequence[str]) -> frozenset[str] | None:
+    """Those of the absolute `paths` in the work tree `root` that git ignores.
+
+    None = it did not answer in time: whoever may write its rules can make it wait for ever.
+    """
     # With ./ in front a name that begins with a colon is a name.
     names = {os.fsencode("./" + os.path.relpath(path, root)): path for path in paths}
-    answer = ask(root, "check-ignore", "--stdin", "-z", stdin=b"\0".join(names))
+    answer = _asked(root, "check-ignore", "--stdin", "-z", stdin=b"\0".join(names))
+    if answer is None:
+        return None
     return frozenset(names[name] for name in answer.split(b"\0") if name in names)
 
 
@@ -100,7 +105,12 @@ def _stamp(path: str) -> tuple[int, int] | None:
 
 
 def ask(directory: str, *arguments: str, stdin: bytes = b"") -> bytes:
-    """Standard output of a git command, b"" on any failure.
+    """Standard output of a git command, b"" on any failure."""
+    return _asked(directory, *arguments, stdin=stdin) or b""
+
+
+def _asked(directory: str, *arguments: str, stdin: bytes) -> bytes | None:
+    """As `ask`; None = it took too long.
 
     Of our environment it gets _KNOWN alone: inside a hook GIT_* variables point elsewhere, and
     others hold keys.
@@ -112,6 +122,8 @@ def ask(directory: str, *arguments: str, stdin: bytes = b"") -> bytes:
     try:
         done = subprocess.run(command, input=stdin, capture_output=True, timeout=TIMEOUT,
                               check=False, env=environment)  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
+    except subprocess.TimeoutExpired:
+        return None
+    except OSError:
         return b""
     return done.stdout

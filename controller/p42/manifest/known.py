@@ -12,6 +12,7 @@ from p42.manifest.disk import Signature
 from p42.model.look import FileLook
 
 Key = tuple[str, str]  # source, path
+OURS = ("read", "busy", "unreadable")  # states of a file that held a manifest
 
 
 class Seen(NamedTuple):
@@ -46,6 +47,11 @@ class Known:
         """It is not there, or not ours to enter."""
         self._forget_names((source, path))
         self._files.pop((source, path), None)
+
+    def ours(self, source: str) -> list[str]:
+        """The files of `source` that held manifests, whatever they hold now; sorted."""
+        files = list(self._files.items())
+        return sorted(p for (s, p), seen in files if s == source and seen.look.state in OURS)
 
     def keep(self, source: str, paths: Collection[str]) -> None:
         """Of `source` there is nothing but `paths`."""

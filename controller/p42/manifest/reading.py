@@ -81,6 +81,16 @@ class Reading:
             return True
         return b"kind" in data and any(word in data for word in self._words)
 
+    def is_ours(self, data: bytes, file: str) -> bool:
+        """Whether a file that nobody expected holds a manifest, good or bad."""
+        if not self.may_be_ours(data):
+            return False
+        try:
+            found = documents_in(prescan.decode(data), Origin(file, ""))
+            return any(self.claims(document) for document in found)
+        except Malformed:
+            return any(group in data for group in _GROUPS)
+
     def speaks_of_us(self, data: bytes, content: Content) -> bool:
         """Of a file nobody expected: one that does not parse is ours if it names our group."""
         return content.parsed or any(group in data for group in _GROUPS)

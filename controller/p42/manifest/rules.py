@@ -14,11 +14,12 @@ from p42.model.diagnostic import Diagnostic
 from p42.model.look import Broken
 from p42.model.refs import Ref
 from p42.model.resource import Annotation, Place, Resource
+from p42.scripts.notes import NOTES
 
 Need = tuple[Ref, Path]  # what is referred to, and where in the document
 Named = Callable[[Place], str]  # how a place is told to a person
 SPARE = 100  # names that may be remembered although they are gone
-_OURS = tuple(v for k, v in vars(Annotation).items() if k.isupper())
+_OURS = (*(v for k, v in vars(Annotation).items() if k.isupper()), *NOTES)
 
 
 class Flaw(NamedTuple):

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from p42.manifest import collector, disk, prescan
+from p42.manifest import collector, disk, links, prescan
 from p42.manifest.check import Checker
 from p42.manifest.discover import Walker
 from p42.manifest.engines import EngineName
@@ -26,6 +26,7 @@ from p42.manifest.reading import (
     whole,
 )
 from p42.manifest.rules import Flaw, Rules
+from p42.manifest.strays import is_manifest, led_out
 from p42.model.diagnostic import Diagnostic, has_errors
 from p42.model.errors import Exit
 from p42.model.look import Broken
@@ -77,7 +78,7 @@ class _Validation:
         self._found: list[Diagnostic] = []
 
     def run(self, paths: Sequence[str]) -> Report:
-        whole = [os.path.normpath(os.path.join(self._here, p)) for p in paths if p != STDIN]
+        whole = [os.path.realpath(os.path.join(self._here, p)) for p in paths if p != STDIN]
         # Directories first: a file in one of them belongs to that source.
         for path in sorted(dict.fromkeys(whole), key=lambda p: not os.path.isdir(p)):
             self._path(path)
@@ -116,15 +117,20 @@ class _Validation:
             self._file(file, Origin(file, path, leased=False, digested=False))
         for problem in walk.problems:
             self._report(problem.path, Finding(0, 1, problem.code, problem.message))
+        led = [stray for stray in walk.strays if is_manifest(stray, self._reading)]
+        for stray in led:
+            self._report(stray, led_out(stray, path))
         inside = path.rstrip(os.sep) + os.sep
-        if not walk.problems and not any(d.place.file.startswith(inside) for d in self._documents):
+        told = walk.problems or led
+        if not told and not any(d.place.file.startswith(inside) for d in self._documents):
             self._report(path, Finding(0, 1, "no-manifest", "holds no manifest",
                                        severity="warning"))  # fmt: skip
 
     def _file(self, path: str, origin: Origin) -> None:
         if path in self._origins:
             return
-        read = disk.read(path, limit=prescan.SIZE_LIMIT, leased=False)
+        real = links.within(path, origin.root)
+        read = disk.read(real or path, limit=prescan.SIZE_LIMIT, leased=False, root=origin.root)
         if read.state == "missing" and origin.named:
             self._report(path, Finding(0, 1, "missing", "no such file or directory"))
         elif read.state == "unreadable":

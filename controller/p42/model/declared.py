@@ -18,8 +18,17 @@ class Sources(Protocol):
     """The followed sources as the engine reads them. All but `watch` block: called in a thread,
     one call at a time."""
 
+    def real(self, path: str) -> str:
+        """`path` (absolute) as sources and their files are named: where it leads, without links.
+
+        It need not be there (any more).
+        """
+
     def look(self, source: str) -> SourceLook:
-        """Walk the whole source: the truth. `source` is an absolute path, file or directory."""
+        """Walk the whole source: the truth. `source` is as `real` says, a file or directory.
+
+        Where a link stands in its way now, that is told, and it is not followed there.
+        """
 
     def look_file(self, path: str, source: str) -> FileLook:
         """Read one file of `source` again. Foreign if `source` would not have entered it."""

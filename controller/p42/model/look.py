@@ -34,6 +34,9 @@ class FileLook:
     documents: tuple[Resource | Broken, ...] = ()
     data: bytes = b""  # the bytes read: for the proper-prefix rule and for equality
     empty: bool = False  # no document at all, or only empty ones
+    warnings: tuple[
+        Diagnostic, ...
+    ] = ()  # of the file as a whole; its documents count all the same
 
 
 @dataclass(frozen=True, slots=True)

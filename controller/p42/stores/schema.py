@@ -10,10 +10,13 @@ not a byte that changed inside a value. WITHOUT ROWID: no second tree that could
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
+
+from p42.stores.unlinked import unlink
 
 APPLICATION_ID = 0x70343253  # "p42S": tells our file from any other SQLite file at that path
 
-STEPS: tuple[tuple[str, ...], ...] = (
+STEPS: tuple[tuple[str | Callable[[sqlite3.Connection], None], ...], ...] = (
     (
         """CREATE TABLE sources (
             path TEXT PRIMARY KEY, position INTEGER NOT NULL, seal TEXT NOT NULL) WITHOUT ROWID""",
@@ -76,6 +79,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
             path TEXT NOT NULL, owner TEXT NOT NULL, seal TEXT NOT NULL,
             PRIMARY KEY (path, owner)) WITHOUT ROWID""",
     ),
+    (unlink,),
 )
 VERSION = len(STEPS)
 
@@ -90,8 +94,11 @@ def migrate(connection: sqlite3.Connection) -> None:
     for version in range(version_of(connection) + 1, VERSION + 1):
         connection.execute("BEGIN IMMEDIATE")
         try:
-            for statement in STEPS[version - 1]:
-                connection.execute(statement)
+            for step in STEPS[version - 1]:
+                if callable(step):
+                    step(connection)
+                else:
+                    connection.execute(step)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {version}")
             connection.execute("COMMIT")
