@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from p42.model.approval import PERSON, UNKNOWN, Approval, Grant, Why
+from p42.model.approval import PERSON, UNKNOWN, Approval, Grant, Pin, Why
 from p42.model.plan import Instant
 from p42.model.refs import Ref
 
@@ -42,17 +42,25 @@ class MemoryApprovals:
         for ref, digest in digests.items():
             await self._write(ref, replace(self.get(ref), released=digest))
 
-    async def hold(self, ref: Ref, why: Why) -> None:
-        await self._write(ref, replace(self.get(ref), held=why))
+    async def hold(self, ref: Ref, why: Why, *, by: str = "") -> None:
+        if self.get(ref).held != why:
+            await self._write(ref, replace(self.get(ref), held=why, by=by))
 
     async def settle(self, ref: Ref) -> None:
-        await self._write(ref, replace(self.get(ref), held="", released=None))
+        await self._write(ref, replace(self.get(ref), held="", released=None, by=""))
+
+    async def withdraw(self, ref: Ref) -> None:
+        if (old := self.get(ref)).machine:
+            await self._write(ref, replace(old, grants=(), released=None))
 
     async def forget(self, ref: Ref) -> None:
         self.rows.pop(ref, None)
 
     def pinned(self) -> tuple[str, ...]:
         return tuple(sorted({path for path, _ in self.pins}))
+
+    def pinned_by(self) -> tuple[Pin, ...]:
+        return tuple(Pin(*each) for each in sorted(self.pins))
 
     async def pin(self, path: str, by: str) -> None:
         self.pins.add((path, by))

@@ -22,6 +22,40 @@ if os.fork() == 0:
 time.sleep(600)
 """
 
+# One that leaves its parent, is adopted by the keeper, and asks that for more than it may.
+ADOPTED = """
+import os, socket, sys, time
+parent = os.getpid()
+if child := os.fork():
+    with open(sys.argv[1] + "/left.part", "w") as told:
+        told.write(str(child))
+    os.rename(sys.argv[1] + "/left.part", sys.argv[1] + "/left")
+    os._exit(0)
+os.setsid()
+while os.getppid() == parent:
+    time.sleep(0.01)
+door = socket.socket(socket.AF_UNIX)
+door.connect(sys.argv[1] + "/keeper.sock")
+with open(sys.argv[1] + "/heard.part", "wb") as heard:
+    heard.write(b"heard: " + door.recv(1000))
+os.rename(sys.argv[1] + "/heard.part", sys.argv[1] + "/heard")
+"""
+
+
+def test_who_was_adopted_by_the_keeper_is_no_daemon(daemon: Daemon, run: Path) -> None:
+    null = os.open(os.devnull, os.O_RDWR)
+    daemon.ask(
+        "run", (null, null, null), id="leaves", token="t", env={"PATH": os.defpath}, cwd="/",
+        argv=[sys.executable, "-c", ADOPTED, str(run)],
+    )  # fmt: skip
+    os.close(null)
+    heard, left = run / "heard", run / "left"
+    until(left.exists, "it has left")
+    # The keeper ends whom it adopts: perhaps before it could ask.
+    until(lambda: heard.exists() or not alive(int(left.read_text())), "it has asked, or is gone")
+    assert not heard.exists() or heard.read_bytes() == b"heard: "
+    assert daemon.ask("table")["units"] == []
+
 
 def test_what_a_program_forked_goes_with_the_next_keeper(daemon: Daemon, run: Path) -> None:
     told, null = run / "pid", os.open(os.devnull, os.O_RDWR)

@@ -15,6 +15,7 @@ from p42.ai.allowance import Allowances
 from p42.ai.background import Background
 from p42.ai.conversations import Conversations
 from p42.ai.mcpservers import McpServers
+from p42.ai.pinning import Pinning
 from p42.ai.processtalk import ProcessTalk
 from p42.ai.program import Ground
 from p42.model.completion import Text
@@ -119,6 +120,7 @@ async def room(home: Path, *script: Any, path: str = "") -> AsyncIterator[Room]:
             processes, AgentPlaces(home, env, sources=lambda: followed),
             Allowances(there.accounts, door.tokens, port=lambda: door.web.port),
             McpServers(there.registry, SystemKeys({"SERVER_KEY": "the-servers-own"}, home=home)),
+            Pinning(lambda: followed),
         )  # fmt: skip
         talk = ProcessTalk(ground, sessions, clock)
         made.append(talk)

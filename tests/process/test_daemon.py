@@ -94,9 +94,10 @@ def test_a_program_may_not_act_as_the_person_even_where_it_reaches_the_socket(
     process = {**LINES, "args": ["-c", ASKS]}
     declared(tmp_path / "m", url, process)
     request = {"type": "token.create", "id": "1", "payload": {"name": "x", "scopes": ["admin"]}}
+    listing, forward = {"type": "session.list", "id": "2"}, {"type": "project.forwards", "id": "3"}
     with started(tmp_path / "home", tmp_path / "m", PATH=bare) as daemon:
-        told = say(daemon, json.dumps(request))
-        assert "is for a person" in told
+        for each in (request, listing, forward):
+            assert f"{each['type']} is for a person" in say(daemon, json.dumps(each))
     with started(tmp_path / "home", tmp_path / "m") as daemon:
         told = say(daemon, json.dumps(request))
         assert "is for a person" in told or told.startswith("refused")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from p42.ai import processtalk
 from p42.api.talks import answered
 from p42.model.completion import Cut, Text
 from p42.model.errors import Blocked, P42Error, TimedOut
@@ -135,17 +134,21 @@ async def test_a_changed_declaration_counts_from_the_next_message(tmp_path: Path
         assert len(there.processes.pids) == 1
 
 
-async def test_one_that_was_begun_before_a_directory_was_followed_is_ended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(processtalk, "WALLS", 0.01)
-    async with room(tmp_path) as there:
+async def test_one_that_rests_is_ended_before_what_it_can_write_is_followed(tmp_path: Path) -> None:
+    home, project = tmp_path / "home", tmp_path / "project"
+    (project / "manifests").mkdir(parents=True)
+    home.mkdir()
+    async with room(home) as there:
+        await there.declare("lines", facts(LINES, cwd=str(project)))
         await ask(there, "count")
         first = there.processes.pids
         if there.talk._ground.places._sandbox is None:
             pytest.skip("this machine has no sandbox: every change waits for approval anyway")
-        there.followed.append(str(tmp_path / "manifests"))
-        await until(lambda: not alive(*first))
+        async with there.talk._ground.pinning.following([str(tmp_path / "elsewhere")]):
+            assert there.processes.pids == first
+        async with there.talk._ground.pinning.following([str(project / "manifests")]):
+            assert alive(*first) == []
+            there.followed.append(str(project / "manifests"))
         assert await ask(there, "count") == "1"
 
 

@@ -109,6 +109,18 @@ async def test_no_directory_above_what_p42_follows_can_be_put_aside(tmp_path: Pa
         assert (await there.text("write deploy/prod/manifests/a.yaml")).startswith("refused")
 
 
+async def test_a_home_inside_what_p42_follows_opens_nothing_of_that(tmp_path: Path) -> None:
+    project, home = tmp_path / "project", tmp_path / "project" / "deploy" / ".state" / "home"
+    home.mkdir(parents=True)
+    async with room(home) as there:
+        walled(there, "bwrap")
+        await there.declare("claude", facts(CLAUDE, cwd=str(project)))
+        there.followed.append(str(project / "deploy"))
+        for name in ("deploy/a.yaml", "deploy/.state/a.yaml"):
+            assert (await there.text(f"write {name}")).startswith("refused"), name
+        assert await there.text("write beside.txt") == "written"
+
+
 @pytest.mark.parametrize("form", FORMS)
 async def test_a_directory_that_holds_p42s_home_does_not_open_it(tmp_path: Path, form: str) -> None:
     home = tmp_path / "home"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,6 +52,7 @@ class Served:
     processes: AgentProcesses
     tools: Tools
     notes: Notes
+    pinning: Pinning
     agent: dict[str, Any] = field(
         default_factory=lambda: {"tools": ["files"], **rules(allow=["integration/*"])}
     )
@@ -82,21 +83,22 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    home: Path, *, path: str = "", sources: tuple[str, ...] = ()
+    home: Path, *, path: str = "", sources: Sequence[str] = ()
 ) -> AsyncIterator[Served]:
     """`path`: before the user's PATH."""
     env = {**os.environ, "ANTHROPIC_API_KEY": "sk-the-real-one", "PATH": path + os.environ["PATH"]}
     link, registry, clock = KeeperLink(home / "run", grace=5.0), Registry(), SystemClock()
     processes, notes = AgentProcesses(link), Notes()
+    pinning = Pinning(lambda: sources)
     keys = SystemKeys({"SERVER_KEY": "the-servers-own"}, home=home)
     servers = ToolServers(
         McpServers(registry, keys), processes,
         AgentPlaces(home, env, sources=lambda: sources, ward=SERVERS),
-        pinning=Pinning(), clock=clock,
+        pinning=pinning, clock=clock,
     )  # fmt: skip
     tools = Tools(clean=lambda text: text.replace("the-servers-own", "***"), servers=servers)
     async with _kept(link), servers.run():
-        found = Served(home, registry, servers, processes, tools, notes)
+        found = Served(home, registry, servers, processes, tools, notes, pinning)
         tools.open(World(home, clock, journal=notes), found)
         servers.open(notes)
         found.declare()

@@ -13,7 +13,7 @@ from tests.process.room import alive, until, whole
 from tests.tools.served import served
 from tests.tools.shop import needs_sandbox, rules
 
-OFFERED = ["echo", "fail", "env", "write", "slow", "die", "grow", "picture", "count"]
+OFFERED = ["echo", "fail", "env", "write", "slow", "die", "grow", "picture", "count", "wait"]
 
 
 async def test_its_tools_are_offered_under_its_name_and_answer(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ async def test_its_tools_are_offered_under_its_name_and_answer(tmp_path: Path) -
         assert await there.run("echo", {"text": "ü 🐬"}) == Used(
             (await there.run("echo", {"text": "ü 🐬"})).call, "ü 🐬", refused=False
         )
-        assert there.said("ServerUp") == ["9 tools"]
+        assert there.said("ServerUp") == ["10 tools"]
         assert set(there.said("ToolUsed")) == {"integration/files/echo"}
         assert len(there.processes.pids) == 1
 

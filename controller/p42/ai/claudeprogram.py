@@ -46,7 +46,7 @@ class ClaudeProgram(Program):
         self._given = await held.enter_async_context(
             allowances.given(self.by, session.id, account=self.account, model=model, needed=True)
         )
-        await held.enter_async_context(self._ground.pinning.held(wrapped=place.wrapped))
+        await held.enter_async_context(self._ground.pinning.held(place.who, place.reach))
         files = held.enter_context(AgentFiles(place.own))
         mcp = await asyncio.to_thread(files.servers, servers) if servers else None
         self._vendor = session.vendor

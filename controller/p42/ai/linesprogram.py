@@ -1,10 +1,11 @@
 """LinesProgram: a message answered by a program that reads and writes lines.
 
 One process for each session, kept between messages: what it remembers is its own. It ends when the
-session does, when it was not spoken to for IDLE seconds, when its declaration changed, when a
-message was broken off, and with the daemon; the next message starts it afresh. It is told who it is
-by P42_AGENT, P42_SESSION, P42_PERSONA and P42_CONTEXT, and, where it says `resume: true`, what was
-said before it was started; where it does not, who speaks to it is told that it does not know.
+session does, when it was not spoken to for IDLE seconds, when its declaration changed, when p42
+comes to follow what it can write, when a message was broken off, and with the daemon; the next
+message starts it afresh. It is told who it is by P42_AGENT, P42_SESSION, P42_PERSONA and
+P42_CONTEXT, and, where it says `resume: true`, what was said before it was started; where it does
+not, who speaks to it is told that it does not know.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 from p42.ai.allowance import Allowance
 from p42.ai.mcpservers import Server
+from p42.ai.pinning import Hold
 from p42.ai.program import FIRST, Program, Whole
 from p42.model.completion import Cut, Text, ToolCall, Usage
 from p42.model.errors import TimedOut
@@ -46,6 +48,7 @@ class Kept:
     process: AgentProcess
     allowance: Allowance
     wish: Mapping[str, Any]
+    hold: Hold
     held: AsyncExitStack
     used: float  # monotonic
     history: Sequence[str] = ()
@@ -68,15 +71,22 @@ class Keeping:
 
     def take(self, session: str) -> Kept | None:
         """The session's, to be given back or closed."""
-        return self._kept.pop(session, None)
+        kept = self._kept.pop(session, None)
+        if kept is not None:
+            kept.hold.leave = None
+        return kept
 
     def has(self, session: str) -> bool:
         """Whether it has one that rests."""
         return session in self._kept
 
     async def put(self, session: str, kept: Kept) -> None:
-        """Keep it for the next message."""
+        """Keep it for the next message, unless its walls are older than what is followed."""
+        if kept.hold.outdated:
+            await kept.close()
+            return
         kept.used = self._now()
+        kept.hold.leave = lambda: self.end(session)
         self._kept[session] = kept
         self.some.set()
         if len(self._kept) > MOST:
@@ -95,12 +105,6 @@ class Keeping:
                 await self.end(session)
         if not self._kept:
             self.some.clear()
-
-    async def end_walled(self) -> None:
-        """End those in a sandbox: what they may write to is not what it was any more."""
-        for session, kept in list(self._kept.items()):
-            if kept.wish["walls"] is not None:
-                await self.end(session)
 
     async def end_all(self) -> None:
         """End every one."""
@@ -173,7 +177,7 @@ class LinesProgram(Program):
                     self.by, session.id, account=self.account, model=model, needed=False
                 )
             )
-            await held.enter_async_context(self._ground.pinning.held(wrapped=place.wrapped))
+            hold = await held.enter_async_context(self._ground.pinning.held(place.who, place.reach))
             more = await self._files(place, servers, held)
             history = await self._history()
             if history:
@@ -181,7 +185,7 @@ class LinesProgram(Program):
             process = await self._ground.processes.start(self._start(place, allowance, more))
             held.push_async_callback(process.close)
             now = self._floor.clock.monotonic()
-            return Kept(process, allowance, wish, held.pop_all(), now, history)
+            return Kept(process, allowance, wish, hold, held.pop_all(), now, history)
 
     async def _files(
         self, place: Place, servers: Mapping[str, Server], held: AsyncExitStack

@@ -1,23 +1,36 @@
-"""Pinning: while a program of an agent runs without a sandbox, every change of a manifest waits.
+"""Pinning: while a program of an agent may write what p42 follows, every change there waits.
 
-It could write any of them, so all are treated as `trust: pin`. Two owners take turns: while what
-the last program wrote is still being looked at, the next one's pin is already another.
+    without a sandbox                     everything is treated as `trust: pin`
+    in one that is older than a source    that source is, whole: a manifest names files beside it
+
+Guarantees
+- A source is pinned, on disk, before anything of it is read, or the program is begun: there is no
+  moment in which a change of the program's passes.
+- Who only rests is ended before the source is followed, and pins nothing where that is the end of
+  all it started. Who works goes on.
+- A pin is taken back when what its program wrote last has been looked at, and is held for good.
+  Each program has its own: one that begins meanwhile is not touched by that.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
+from p42.model.approval import Pin
 from p42.model.errors import P42Error
+from p42.runtimes.reach import Reach
 
-OWNERS = ("programs of agents", "programs of agents, later ones")
 EVERYWHERE = "/"
 AGAIN = 10.0  # s after a disk that refused
+TOLD = (
+    "%s was begun before %s was followed, and may write there: every change there waits for "
+    "approval until it has ended"
+)
 
 _log = logging.getLogger("p42.agents")
 
@@ -28,69 +41,142 @@ class Engine(Protocol):
     async def pin(self, path: str, by: str) -> None:
         """Every change below `path` waits from now on."""
 
-    async def unpin(self, path: str, by: str) -> None:
-        """It has ended. What it wrote last is held first. Takes seconds."""
+    async def unpin_all(self, pins: Collection[Pin]) -> None:
+        """Their programs have ended. What they wrote last is held first. Takes seconds."""
 
     async def settle(self, refs: Collection[Any] | None = None) -> None:
         """Returns once the manifests have been looked at."""
 
+    def guard(self, guard: Any) -> None:
+        """`guard.following` is asked before sources are followed."""
+
+
+class Hold:
+    """A program that runs. `leave` ends it, if it only rests just now; None = it works."""
+
+    def __init__(self, who: str, reach: Reach | None) -> None:
+        self.who, self.reach = who, reach
+        self.pins: dict[str, Pin] = {}  # by path
+        self.leave: Callable[[], Awaitable[None]] | None = None
+
+    @property
+    def ends_whole(self) -> bool:
+        """Whether nothing that it started outlives it, for as long as the keeper takes to look."""
+        return self.reach is not None and self.reach.whole
+
+    @property
+    def outdated(self) -> bool:
+        """Whether it has walls, and a new one would have others: it should end when it rests."""
+        return self.reach is not None and bool(self.pins)
+
 
 class Pinning:
-    """`run` takes the pins back; before `open` there are none to make."""
+    """`run` takes the pins back; before `open` there are none to make. `sources` are followed."""
 
-    def __init__(self) -> None:
+    def __init__(self, sources: Callable[[], Sequence[str]] = tuple) -> None:
+        self._sources = sources
+        self._coming: list[str] = []  # about to be followed
         self._engine: Engine | None = None
-        self._pinned: Callable[[], Sequence[str]] = tuple
-        self._users: Counter[str] = Counter()
-        self._leaving = ""  # whose pin is being taken back
-        self._due: set[str] = set()
+        self._holds: list[Hold] = []
+        self._due: set[Pin] = set()
         self._some = asyncio.Event()
 
-    def open(self, engine: Engine, pinned: Callable[[], Sequence[str]]) -> None:
-        """From now on. `pinned` tells the paths that are pinned."""
-        self._engine, self._pinned = engine, pinned
+    def open(self, engine: Engine, pinned: Callable[[], Sequence[Pin]]) -> None:
+        """From now on. `pinned` tells what a crashed daemon's programs have left."""
+        self._engine = engine
+        self._due.update(pinned())
+        engine.guard(self)
 
     @asynccontextmanager
-    async def held(self, *, wrapped: bool) -> AsyncIterator[None]:
-        """Within the block a program runs; `wrapped` in a sandbox, which needs no pin."""
-        engine = self._engine
-        if wrapped or engine is None:
-            yield
-            return
-        owner = next(each for each in OWNERS if each != self._leaving)
-        self._users[owner] += 1
+    async def held(self, who: str, reach: Reach | None) -> AsyncIterator[Hold]:
+        """Within the block `who`, as a person is told, runs; `reach` None = without a sandbox."""
+        hold = Hold(who, reach)
+        self._holds.append(hold)  # before anything is asked: whatever comes now, comes to it too
         try:
-            await engine.pin(EVERYWHERE, owner)
+            await self._pin(hold, [EVERYWHERE] if reach is None else await self._opened(hold))
+            yield hold
+        finally:
+            self._holds.remove(hold)
+            self._free(hold.pins.values())
+
+    @asynccontextmanager
+    async def following(self, sources: Sequence[str]) -> AsyncIterator[None]:
+        """Inside, `sources` come to be followed: who can write there has ended, or pinned them."""
+        self._coming += sources
+        try:
+            await self._meet(sources)
             yield
         finally:
-            self._users[owner] -= 1
-            self._due.add(owner)
-            self._some.set()
+            for source in sources:
+                self._coming.remove(source)
 
     async def run(self) -> None:
         """Take back what nobody needs, a crashed daemon's first, until cancelled."""
         if self._engine is not None:
             await self._engine.settle(())
-            if EVERYWHERE in self._pinned():
-                self._due.update(OWNERS)
-                self._some.set()
+            self._free(())
         while True:
             await self._some.wait()
             self._some.clear()
-            while self._engine is not None and (owner := self._next()):
-                await self._unpin(self._engine, owner)
+            while self._engine is not None and self._due:
+                await self._unpin(self._engine, frozenset(self._due))
 
-    def _next(self) -> str:
-        free = [owner for owner in sorted(self._due) if not self._users[owner]]
-        return free[0] if free else ""
+    async def _opened(self, hold: Hold) -> list[str]:
+        """What it can write of what is followed, or will be in a moment."""
+        return await _opens(hold.reach, [*self._sources(), *self._coming])
 
-    async def _unpin(self, engine: Engine, owner: str) -> None:
-        self._leaving = owner
+    async def _meet(self, sources: Sequence[str]) -> None:
+        """Whoever comes later asks for itself what is about to be followed."""
+        found = {hold: await _opens(hold.reach, sources) for hold in list(self._holds)}
+        meant = {hold: paths for hold, paths in found.items() if paths}
+        for hold, paths in meant.items():
+            if hold in self._holds and not hold.ends_whole:
+                await self._pin(hold, paths)
+        async with asyncio.TaskGroup() as group:
+            for hold in meant:
+                group.create_task(_let_go(hold))
+        for hold, paths in meant.items():
+            if hold in self._holds:
+                await self._pin(hold, paths)
+                _log.warning(TOLD, hold.who, ", ".join(paths))
+
+    async def _pin(self, hold: Hold, paths: Sequence[str]) -> None:
+        if self._engine is None:
+            return
+        for path in paths:
+            if path in hold.pins:
+                continue
+            pin = hold.pins[path] = Pin(path, f"{hold.who} #{secrets.token_hex(4)}")
+            try:
+                await self._engine.pin(*pin)
+            finally:
+                if hold not in self._holds:  # it ended meanwhile, and did not know of this one
+                    self._free([pin])
+
+    def _free(self, pins: Collection[Pin]) -> None:
+        self._due.update(pins)
+        if self._due:
+            self._some.set()
+
+    async def _unpin(self, engine: Engine, pins: Collection[Pin]) -> None:
         try:
-            await engine.unpin(EVERYWHERE, owner)
-            self._due.discard(owner)
+            await engine.unpin_all(sorted(pins))
+            self._due.difference_update(pins)
         except P42Error as error:
             _log.warning("changes go on waiting for approval: %s", error)
             await asyncio.sleep(AGAIN)
-        finally:
-            self._leaving = ""
+
+
+async def _let_go(hold: Hold) -> None:
+    """End it, if it rests."""
+    if hold.leave is not None:
+        try:
+            await hold.leave()
+        except P42Error as error:
+            _log.warning("%s: %s", hold.who, error)
+
+
+async def _opens(reach: Reach | None, sources: Sequence[str]) -> list[str]:
+    if reach is None or not sources:
+        return []
+    return await asyncio.to_thread(lambda: [each for each in sources if reach.opens(each)])

@@ -13,6 +13,7 @@ from p42.ai.linesprogram import Keeping, LinesProgram
 from p42.ai.persona import Persona
 from p42.ai.pinning import Engine
 from p42.ai.program import Ground
+from p42.model.approval import Pin
 from p42.model.errors import P42Error
 from p42.model.ports import Clock
 from p42.model.session import Sessions
@@ -20,8 +21,6 @@ from p42.model.talk import Say
 from p42.runtimes.agentfiles import sweep
 
 LOOK = 60.0  # s between two looks at programs that nobody speaks to
-WALLS = 0.5  # s between two looks at what is followed, while programs rest
-
 
 _log = logging.getLogger("p42.agents")
 
@@ -40,8 +39,8 @@ class ProcessTalk:
         """Whether a program of an agent has run without a sandbox: it may have written anywhere."""
         return self._ground.places.loose
 
-    def open(self, engine: Engine, pinned: Callable[[], Sequence[str]]) -> None:
-        """Before `run`: the engine is told while a program runs without a sandbox."""
+    def open(self, engine: Engine, pinned: Callable[[], Sequence[Pin]]) -> None:
+        """Before `run`: the engine is told while a program may write what it follows."""
         self._ground.pinning.open(engine, pinned)
 
     def answering(self, floor: Floor, say: Say, who: Persona, ends: float) -> Answering:
@@ -64,9 +63,7 @@ class ProcessTalk:
         await self._ground.allowances.begin()
         try:
             async with asyncio.TaskGroup() as group:
-                beside = (
-                    self._follow(), self._retire(), self._rewall(), self._ground.pinning.run(),
-                )  # fmt: skip
+                beside = (self._follow(), self._retire(), self._ground.pinning.run())
                 tasks = [group.create_task(each) for each in beside]
                 try:
                     yield
@@ -95,16 +92,6 @@ class ProcessTalk:
         busy = self._ground.running.get(name)
         if session is None and busy is not None:
             await busy.close()
-
-    async def _rewall(self) -> None:
-        """A directory that is followed from now on is not for programs that were begun before."""
-        known = self._ground.places.followed()
-        while True:
-            await self._keeping.some.wait()
-            await self._clock.sleep(WALLS)
-            if (followed := self._ground.places.followed()) != known:
-                known = followed
-                await self._keeping.end_walled()
 
     async def _retire(self) -> None:
         while True:

@@ -125,7 +125,7 @@ class Program(Answering):
             del running[self.say.session]
 
     def _model(self, session: Session) -> str:
-        return self.say.model or session.model or self.who.facts.get("model") or ""
+        return self.say.model or self.who.facts.get("model") or ""
 
     @property
     def _left(self) -> float:

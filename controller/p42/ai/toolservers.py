@@ -20,7 +20,7 @@ from p42 import __version__
 from p42.ai.mcplink import Gone, Link, Stdio
 from p42.ai.mcpservers import McpServers, Server
 from p42.ai.mcpsession import McpSession
-from p42.ai.pinning import Pinning
+from p42.ai.pinning import Hold, Pinning
 from p42.ai.toolbench import Served
 from p42.ai.toolschema import served
 from p42.model.errors import Blocked, P42Error
@@ -35,9 +35,10 @@ AGAIN = 10.0  # s from a start that failed to the next
 CALL = 60.0  # s for one call
 IDLE = 600.0  # s without a call until a server is ended
 LOOK = 60.0  # s between two looks at those
+LEAVE = 5.0  # s for one to end, before what it may still write is held instead
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Kept:
     """One server, from its start to its end. `wish`: the `config` it was started from."""
 
@@ -49,8 +50,15 @@ class _Kept:
     served: Sequence[Served] = ()
     problem: str = ""
     calls: int = 0  # under way
+    hold: Hold | None = None  # None = it is not a program of ours
     tried: asyncio.Event = field(default_factory=asyncio.Event)  # it is up, or has failed
     ending: asyncio.Event = field(default_factory=asyncio.Event)  # it has to end
+    gone: asyncio.Event = field(default_factory=asyncio.Event)  # it has ended
+
+    @property
+    def outdated(self) -> bool:
+        """Whether its walls are older than what is followed: it ends with its last call."""
+        return self.hold is not None and self.hold.outdated
 
 
 class ToolServers:
@@ -68,6 +76,7 @@ class ToolServers:
         self._servers, self._processes, self._places = servers, processes, places
         self._pinning, self._clock = pinning, clock
         self._kept: dict[str, _Kept] = {}
+        self._outdated: set[_Kept] = set()  # still called; others stand in their place
         self._group: asyncio.TaskGroup | None = None
         self._journal: Journal | None = None
 
@@ -86,7 +95,7 @@ class ToolServers:
             finally:
                 self._group = None
                 retiring.cancel()
-                for kept in self._kept.values():
+                for kept in (*self._kept.values(), *self._outdated):
                     kept.ending.set()
 
     async def reach(self, names: Sequence[str]) -> Sequence[str]:
@@ -131,12 +140,17 @@ class ToolServers:
         finally:
             kept.calls -= 1
             kept.used = self._clock.monotonic()
+            if kept.outdated and not kept.calls:
+                self._let_go(kept)
 
     def _wanted(self, name: str) -> _Kept | None:
         """Its server, starting if it is not there; None = it is no server. Blocked."""
         wish, kept = self._servers.declared(name), self._kept.get(name)
         if kept is not None and kept.wish != wish:
             kept.ending.set()
+            kept = None
+        if kept is not None and kept.outdated and kept.session is not None:
+            self._let_go(kept)
             kept = None
         if wish is None:
             return None
@@ -177,6 +191,8 @@ class ToolServers:
         finally:
             kept.session = None
             kept.tried.set()
+            kept.gone.set()
+            self._outdated.discard(kept)
             if kept.ending.is_set() and self._kept.get(kept.name) is kept and not kept.problem:
                 del self._kept[kept.name]
 
@@ -187,7 +203,8 @@ class ToolServers:
 
             return await connected(str(config["url"]), config["headers"], session.hear)
         place = await asyncio.to_thread(self._places.settle, kept.name, config)
-        await held.enter_async_context(self._pinning.held(wrapped=place.wrapped))
+        kept.hold = await held.enter_async_context(self._pinning.held(place.who, place.reach))
+        kept.hold.leave = lambda: self._leave(kept)
         argv = place.wrap([place.program, *config.get("args", ())])
         return Stdio(await self._processes.start(Start(argv, place.env, place.cwd)), session.hear)
 
@@ -224,6 +241,24 @@ class ToolServers:
             kept.problem = session.ended
             self._note(kept, "ServerEnded", session.ended, warning=True)
 
+    async def _leave(self, kept: _Kept) -> None:
+        """p42 comes to follow what it can write. It ends now, or with the last call."""
+        if kept.calls or not kept.tried.is_set():
+            return
+        self._let_go(kept)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE):
+                await kept.gone.wait()
+
+    def _let_go(self, kept: _Kept) -> None:
+        """Nobody calls it any more from now on; the next call is for another."""
+        if self._kept.get(kept.name) is kept:
+            del self._kept[kept.name]
+        if kept.calls:
+            self._outdated.add(kept)
+        else:
+            kept.ending.set()
+
     async def _close(self, kept: _Kept, link: Link) -> None:
         await kept.ending.wait()
         await link.close()
@@ -232,7 +267,9 @@ class ToolServers:
         while True:
             await self._clock.sleep(LOOK)
             for kept in list(self._kept.values()):
-                if not kept.calls and self._is_over(kept):
+                if kept.outdated and kept.tried.is_set():
+                    self._let_go(kept)
+                elif not kept.calls and self._is_over(kept):
                     kept.ending.set()
 
     def _is_over(self, kept: _Kept) -> bool:

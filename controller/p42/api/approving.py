@@ -69,7 +69,7 @@ def waiting(pending: Pending) -> Json:
     return {
         "kind": pending.ref.kind, "name": pending.ref.name, "why": pending.why,
         "message": pending.sentence, "file": place.file, "line": place.line,
-        "digest": pending.digest, "diff": difference(pending),
+        "digest": pending.digest, "diff": difference(pending), "by": pending.by,
     }  # fmt: skip
 
 

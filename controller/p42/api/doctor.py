@@ -6,7 +6,7 @@ import asyncio
 import os
 import resource
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypedDict
 
@@ -15,9 +15,11 @@ from p42.api.asking import Nothing
 from p42.api.house import House, engine_of, house_of
 from p42.api.shapes import Coded, Json, is_in_sync
 from p42.engine.view import View
+from p42.model.approval import Pin
 from p42.model.errors import Exit
 from p42.model.ports import World
 
+EVERYWHERE = "/"  # as a pin has it
 FEW_DESCRIPTORS = 1024  # the gateway takes up to as many connections, files come on top
 FEW_WATCHES = 8192  # inotify watches; a directory takes one each
 
@@ -41,6 +43,7 @@ async def doctor(world: World, request: Nothing) -> Findings:
     """All checks, in a fixed order."""
     view, house = engine_of(world).view(), house_of(world)
     found = await asyncio.to_thread(lambda: list(_checks(world.home, house, view)))
+    found += _writers(world.approvals.pinned_by())
     found.append(_keys(await keys.where(world, request)))
     bad = any(each["level"] == "problem" for each in found)
     return {"checks": [dict(each) for each in found], "code": Exit.FAILED if bad else Exit.OK}
@@ -119,6 +122,16 @@ def _wishes(view: View) -> Finding:
     if behind:
         return _note("manifests", f"{behind} resources are not ready", "p42 get status")
     return _ok("manifests", f"{len(view.rows)} resources, all in sync")
+
+
+def _writers(pins: Sequence[Pin]) -> Iterator[Finding]:
+    """Programs on whose account changes wait just now."""
+    for path, who in sorted({(pin.path, pin.who) for pin in pins}):
+        where = "what p42 follows, for there is no sandbox" if path == EVERYWHERE else path
+        yield _note(
+            "agents", f"{who} may write {where}: every change there waits for approval",
+            "it passes when that program has ended; what waits by then: p42 approve --all",
+        )  # fmt: skip
 
 
 def _keys(where: keys.Where) -> Finding:

@@ -9,6 +9,7 @@ from pathlib import Path
 from p42.ai.accounts import Accounts
 from p42.ai.allowance import Allowances
 from p42.ai.mcpservers import McpServers
+from p42.ai.pinning import Pinning
 from p42.ai.program import Ground
 from p42.ai.toolservers import ToolServers
 from p42.model.ports import Clock
@@ -29,6 +30,7 @@ def grounding(
     tokens: SqliteTokens,
     port: Callable[[], int | None],
     sources: Callable[[], Sequence[str]],
+    pinning: Pinning,
 ) -> Ground:
     """`port` is the HTTP door's, `sources` are the directories p42 follows."""
     return Ground(
@@ -36,6 +38,7 @@ def grounding(
         AgentPlaces(home, os.environ, sources=sources),
         Allowances(accounts, tokens, port=port),
         McpServers(registry, keys),
+        pinning,
         wards=AgentPlaces(home, os.environ, sources=sources, ward=SERVERS),
     )
 

@@ -10,8 +10,11 @@ import asyncio
 import logging
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from p42.config.settings import Settings
+from p42.keeper import brand
+from p42.keeper.orphans import end_strays
 from p42.runtimes.daemonlog import daemon_log
 from p42.runtimes.hardening import open_more_files
 from p42.runtimes.keeperlink import KeeperLink
@@ -27,7 +30,10 @@ def run(settings: Settings, sources: Sequence[str]) -> None:
     with daemon_log(settings.home, settings.log_level, clean=redactor.clean):
         stop.listen()
         open_more_files()
-        link = KeeperLink(settings.home / "run", grace=settings.keeper_grace)
+        run = settings.home / "run"
+        brand.take(run)
+        _end_strays(run)  # before the keeper is begun: it looks like one until it has the lock
+        link = KeeperLink(run, grace=settings.keeper_grace)
         # Looking for plug-ins reads the metadata of every package there is, and we want none.
         os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
         with link.begun():
@@ -37,5 +43,11 @@ def run(settings: Settings, sources: Sequence[str]) -> None:
             for pid in sweep(settings.home):
                 _log.warning("ended process %d, left behind by a daemon that was killed", pid)
             asyncio.run(serve(settings, sources, stop, redactor=redactor, link=link))
+        _end_strays(run)
         stop.deafen()
         _log.info("p42 has stopped")
+
+
+def _end_strays(run: Path) -> None:
+    for pid in end_strays(run):
+        _log.warning("ended process %d: p42 or a program of it had started it, and left it", pid)

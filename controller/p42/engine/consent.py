@@ -14,7 +14,7 @@ from p42.engine.paths import lies_in
 from p42.engine.queue import Priority
 from p42.engine.shelf import SECOND_LOOK
 from p42.engine.wish import State, Wish
-from p42.model.approval import NOTHING, PERSON
+from p42.model.approval import NOTHING, PERSON, Pin
 from p42.model.errors import InvalidInput, P42Error
 from p42.model.refs import Ref
 from p42.model.resource import Resource
@@ -39,6 +39,11 @@ class Consent:
                     raise result.error  # the disk's, to be told; a bug is told where it reconciles
         return tuple(found)
 
+    def waits(self, resource: Resource) -> bool:
+        """Whether that would wait if it stood there. What git has to say is not asked."""
+        verdict = self._desk.gate.at_once(Wish(resource, ""))
+        return verdict is not None and not verdict.passes
+
     async def approve(self, digests: Mapping[Ref, str]) -> None:
         """Agree to what has these digests: all of them or none. On disk when this returns.
 
@@ -60,18 +65,20 @@ class Consent:
             self._desk.backoff.reset(ref)
             self._desk.queue.add(ref, Priority.USER)
 
-    async def unpin(self, feed: Feed, path: str, by: str) -> None:
-        """Who could write below `path` has left. Its last changes are looked at, and held for good,
-        before anything there is trusted again."""
+    async def unpin(self, feed: Feed, pins: Collection[Pin]) -> None:
+        """Who could write there has left. Its last changes are looked at, and held for good, before
+        anything there is trusted again."""
         await feed.survey()
         await asyncio.sleep(2 * SECOND_LOOK)  # what looks like half a save counts only then
         await feed.survey()
         desk = self._desk
         for ref, wish in sorted(desk.catalog.wishes.items()):
-            if ref.kind in desk.kinds and lies_in(wish.resource.place.file, path):
+            file = wish.resource.place.file
+            if ref.kind in desk.kinds and any(lies_in(file, pin.path) for pin in pins):
                 with caught(f"looking at what {ref} executes"):
                     await desk.gate.judge(wish)
-        await desk.gate.approvals.unpin(path, by)
+        for pin in pins:
+            await desk.gate.approvals.unpin(*pin)
 
     async def _of(self, wish: Wish) -> list[Pending]:
         desk, resource, ref = self._desk, wish.resource, wish.resource.ref
@@ -82,7 +89,7 @@ class Consent:
         if verdict.why:
             old = desk.gate.stand_in(ref)
             before = b"" if old is None else await self._runs(old)
-            return [Pending(ref, verdict.why, verdict.digest, place, before, after)]
+            return [Pending(ref, verdict.why, verdict.digest, place, before, after, verdict.by)]
         if self._waits_by_itself(resource, verdict.digest):
             stands = desk.kinds[ref.kind].stands is not None
             before = await self._runs(resource) if stands else b""

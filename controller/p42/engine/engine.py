@@ -27,13 +27,14 @@ from p42.engine.held import Pending
 from p42.engine.queue import Priority
 from p42.engine.reconcile import Reconciler
 from p42.engine.records import Records
-from p42.engine.requests import Requests
+from p42.engine.requests import Guard, Requests
 from p42.engine.rows import row_of, view_of
 from p42.engine.specs import Specs
 from p42.engine.triggers import Triggers
 from p42.engine.view import Applied, Forecast, Row, View
 from p42.engine.wish import State, Wish
 from p42.engine.workers import WORKERS, work
+from p42.model.approval import Pin
 from p42.model.declared import Rules, Sources, Statuses
 from p42.model.errors import InvalidInput, P42Error
 from p42.model.kind import AnyKind
@@ -41,6 +42,7 @@ from p42.model.ledger import Ledger
 from p42.model.look import FileLook
 from p42.model.ports import World
 from p42.model.refs import Ref
+from p42.model.resource import Resource
 
 
 class Engine:
@@ -165,6 +167,10 @@ class Engine:
         """The changes of `refs` (None = of all) that wait for a person's word, sorted."""
         return await self._consent.pending(refs)
 
+    def waits(self, resource: Resource) -> bool:
+        """Whether what p42 itself writes there would wait for a person's word."""
+        return self._consent.waits(resource)
+
     async def approve(self, digests: Mapping[Ref, str]) -> None:
         """A person has seen what has these digests, and agrees. All of them or none.
 
@@ -179,11 +185,30 @@ class Engine:
 
     async def unpin(self, path: str, by: str) -> None:
         """It has ended. What it wrote last is held before anything there is trusted again."""
-        await self._consent.unpin(self._feed, path, by)
+        await self.unpin_all([Pin(path, by)])
+
+    async def unpin_all(self, pins: Collection[Pin]) -> None:
+        """As `unpin`, of several at once: it takes seconds."""
+        await self._consent.unpin(self._feed, pins)
+
+    def guard(self, guard: Guard) -> None:
+        """From now on it hears of each source before that is followed."""
+        self._requests.guard = guard
 
     def view(self) -> View:
         """Everything at this moment."""
         return view_of(self._desk)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Absolute paths that are followed."""
+        return self._desk.catalog.sources
+
+    def noted(self, annotation: str, value: str) -> list[Row]:
+        """The rows of what bears that annotation."""
+        wishes = self._desk.catalog.wishes.items()
+        found = [ref for ref, wish in wishes if wish.resource.annotations.get(annotation) == value]
+        return [row for ref in found if (row := row_of(self._desk, ref)) is not None]
 
     def row(self, ref: Ref) -> Row | None:
         """One name at this moment; None = there is no such wish."""

@@ -30,7 +30,7 @@ from p42.engine.paths import lies_in
 from p42.engine.records import Records
 from p42.engine.specs import Specs
 from p42.engine.wish import Wish
-from p42.model.approval import NOTHING, PERSON, Approval, Approvals, Why, digest_of
+from p42.model.approval import NOTHING, PERSON, Approval, Approvals, Pin, Why, digest_of
 from p42.model.declared import Sources
 from p42.model.kind import AnyKind, Claim, Want
 from p42.model.look import SPEC, Traced
@@ -54,13 +54,15 @@ _LASTING: Mapping[str, frozenset[str]] = {
 class Verdict:
     """`why` it is held, "" = it is not; `again` in seconds, because git is not quiet yet.
 
-    `digest` is of what it would run. `head` is where HEAD is, where that was asked.
+    `digest` is of what it would run. `head` is where HEAD is, where that was asked. `by`: who could
+    write where it stands, of what is held for that.
     """
 
     digest: str
     why: Why | Literal[""] = ""
     again: Seconds | None = None
     head: str = ""
+    by: str = ""
 
     @property
     def passes(self) -> bool:
@@ -98,7 +100,7 @@ class Gate:
         if verdict.why == "machine":
             await self._told_of(wish.resource)
         elif verdict.why:
-            await self.approvals.hold(wish.resource.ref, verdict.why)
+            await self.approvals.hold(wish.resource.ref, verdict.why, by=verdict.by)
         return verdict
 
     def at_once(self, wish: Wish) -> Verdict | None:
@@ -151,13 +153,17 @@ class Gate:
         """It as its kind sees it, without what others publish."""
         return self._specs.want(resource, {})
 
-    async def give(self, wishes: Iterable[Wish]) -> None:
-        """A person applied these: what waits for no more than that passes. At once in memory."""
+    async def give(self, wishes: Iterable[Wish], *, later: bool = False) -> None:
+        """A person applied these: what waits for no more than that passes. At once in memory.
+
+        `later`: this was read some time after they said so. What an agent may have written in
+        between is none of what they meant.
+        """
         waiting: dict[Ref, str] = {}
         for wish in wishes:
             # A spec that cannot be typed is a bug, told where it is reconciled.
             with caught(f"looking at what {wish.resource.ref} executes"):
-                if self._would_wait(wish):
+                if self._would_wait(wish) and not (later and self._pin_on(wish.resource)):
                     waiting[wish.resource.ref] = self.digest(wish.resource)
         self._promised |= waiting
         try:
@@ -198,15 +204,15 @@ class Gate:
     def _may_speak(self, claim: Claim, digest: str, resource: Resource) -> bool:
         """Whether the approval in its own file is for this, and no agent can have written it."""
         held = self.approvals.get(resource.ref).held
-        return claim.digest == digest and held != "agent" and not self._is_pinned(resource)
+        return claim.digest == digest and held != "agent" and self._pin_on(resource) is None
 
     async def _told_of(self, resource: Resource) -> None:
         """A machine's change waits. What only the thing itself tells is written down."""
         ref = resource.ref
         if self._claim(resource) is None:
             return
-        if self._is_pinned(resource):  # when the agent has left, git still has what it committed
-            await self.approvals.hold(ref, "agent")
+        if pin := self._pin_on(resource):  # when the agent has left, git still has what it wrote
+            await self.approvals.hold(ref, "agent", by=pin.who)
         if not self.approvals.machine_made(ref):
             await self.approvals.mark(ref, auto=True)
 
@@ -216,16 +222,20 @@ class Gate:
         if digest in (known.released, self._promised.get(resource.ref)):
             return Verdict(digest)
         if why := self._waits(known, digest, resource):
-            return Verdict(digest, why)
+            pin = self._pin_on(resource)
+            by = known.by or (pin.who if pin else "")
+            return Verdict(digest, why, by=by if why == "agent" else "")
         ask = self._trust == "follow" and not _by_person(known, digest)
         return None if ask else Verdict(digest)
 
-    def _is_pinned(self, resource: Resource) -> bool:
-        return any(lies_in(resource.place.file, pin) for pin in self.approvals.pinned())
+    def _pin_on(self, resource: Resource) -> Pin | None:
+        """One on whose account every change of it waits; None = nobody may write there."""
+        pins = self.approvals.pinned_by()
+        return next((pin for pin in pins if lies_in(resource.place.file, pin.path)), None)
 
     def _waits(self, known: Approval, digest: str, resource: Resource) -> Why | Literal[""]:
         """Why any change of it waits now; "" = not any."""
-        if self._is_pinned(resource):
+        if self._pin_on(resource) is not None:
             return "agent"
         if self._trust == "pin":
             return "pin"

@@ -20,6 +20,7 @@ _WHY: dict[Why | Literal[""], str] = {
     "pin": "what it would run has changed, and trust is pin",
     "agent": "what it would run has changed where a process agent can write",
 }
+_BY = "what it would run has changed while {by} could write there"  # not in the file: it passes
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,12 @@ class Pending:
     place: Place
     old: bytes
     new: bytes
+    by: str = ""  # who could write where it stands, of what is held for that
 
     @property
     def sentence(self) -> str:
         """Why it waits, and what to do."""
-        return _sentence(self.ref, self.why)
+        return _sentence(self.ref, self.why, self.by)
 
 
 def held_status(ref: Ref, verdict: Verdict, *, runs_on: bool) -> Status:
@@ -44,10 +46,11 @@ def held_status(ref: Ref, verdict: Verdict, *, runs_on: bool) -> Status:
     if not verdict.why:
         return in_progress("git is at work; who changed what it runs is looked at when it is quiet")
     text = _sentence(ref, verdict.why)
-    message = f"{text}; until then the old version runs on" if runs_on else text
+    told = _sentence(ref, verdict.why, verdict.by)
+    message = f"{told}; until then the old version runs on" if runs_on else told
     return Status("False", "NeedsApproval", message=message, template=text)
 
 
-def _sentence(ref: Ref, why: Why) -> str:
+def _sentence(ref: Ref, why: Why, by: str = "") -> str:
     name = f"{ref.kind.lower()}/{ref.name}"
-    return f"{_WHY[why]}; `p42 approve {name}` shows it"
+    return f"{_BY.format(by=by) if by else _WHY[why]}; `p42 approve {name}` shows it"

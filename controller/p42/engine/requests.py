@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from posixpath import normpath
+from typing import Protocol
 
 from p42.engine.absence import EMPTY_GRACE
 from p42.engine.catalog import Catalog
@@ -27,8 +29,28 @@ from p42.model.refs import Ref
 PATIENCE = 2 * EMPTY_GRACE  # s for absences to be proven, so that `apply` can say "pruned"
 
 
+class Guard(Protocol):
+    """Who knows what runs, and may write where."""
+
+    def following(self, sources: Sequence[str]) -> AbstractAsyncContextManager[None]:
+        """Inside, `sources` come to be followed; who may write there now has been pinned by then.
+
+        They may take in sources that are followed already.
+        """
+
+
+class _NoGuard:
+    """Nothing runs that could write."""
+
+    @asynccontextmanager
+    async def following(self, sources: Sequence[str]) -> AsyncIterator[None]:
+        yield
+
+
 class Requests:
-    """Paths are absolute. Raises InvalidInput for what cannot be asked; then nothing was done."""
+    """Paths are absolute, and mean what they lead to. Raises InvalidInput for what cannot be asked;
+    then nothing was done.
+    """
 
     def __init__(self, desk: Desk, feed: Feed, *, cross: Cross, specs: Specs) -> None:
         """`specs`: one to plan with, that may be spoilt."""
@@ -36,27 +58,30 @@ class Requests:
         self._feed = feed
         self._cross = cross
         self._specs = specs
+        self.guard: Guard = _NoGuard()
         self._told = Told(entry.resource for entry in desk.records.all())
 
     async def follow(
         self, paths: Sequence[str], *, prune: bool, given: Collection[str | Ref] | None
     ) -> Applied:
         """`apply`: follow what is not followed yet, look at everything, say what is new."""
-        wanted = list(dict.fromkeys(map(normpath, paths)))
-        said = wanted if given is None else given
-        meant = {normpath(each) if isinstance(each, str) else each for each in said}
         catalog = self._desk.catalog
         async with self._feed.alone():
+            wanted = await self._real(paths)
+            said = wanted if given is None else given
+            meant: set[str | Ref] = {each for each in said if isinstance(each, Ref)}
+            meant |= set(await self._real(each for each in said if isinstance(each, str)))
             if new := self._outermost(wanted):
                 await self._check(new)
-                for source in new:
-                    await self._admit(source)
+                async with self.guard.following(new):
+                    for source in new:
+                        await self._admit(source)
                 meant |= set(new)
             await self._feed.survey_alone()
             await self._give(meant)
             self._must_exist(wanted)
         await self._prove_absences(wanted)
-        await self._give(meant)  # what looked like half a save counts only now
+        await self._give(meant, later=True)  # what looked like half a save counts only now
         sources = {s for path in wanted if (s := catalog.source_of(path)) is not None}
         if prune:
             self._desk.wish_changed(catalog.prune(sources))
@@ -67,20 +92,24 @@ class Requests:
         of_these = tuple(sorted(r for r in held if catalog.wishes[r].source in sources))
         return Applied(results, broken, of_these)
 
-    async def _give(self, meant: Collection[str | Ref]) -> None:
+    async def _give(self, meant: Collection[str | Ref], *, later: bool = False) -> None:
         """A person applied these paths and names. Nothing is awaited before it counts."""
         catalog, refs = self._desk.catalog, set[Ref]()
         for each in meant:
             refs |= set(catalog.shelves.below(each)) if isinstance(each, str) else {each}
         wishes = (catalog.wishes[ref] for ref in sorted(refs) if ref in catalog.wishes)
-        await self._desk.gate.give(w for w in wishes if w.resource.ref.kind in self._desk.kinds)
+        known = (wish for wish in wishes if wish.resource.ref.kind in self._desk.kinds)
+        await self._desk.gate.give(known, later=later)
 
     async def forget(self, path: str) -> Applied:
         """`delete -f`: follow it no more, and take down what only it declared."""
-        desk, source = self._desk, normpath(path)
+        desk = self._desk
         async with self._feed.alone():
+            source = normpath(path)  # its own name first: a link may stand in its way by now
             if source not in desk.catalog.sources:
-                raise InvalidInput(_no_source(source, desk.catalog.source_of(source)))
+                (source,) = await self._real([path])
+            if source not in desk.catalog.sources:
+                raise InvalidInput(_no_source(source, desk.catalog))
             await desk.records.ledger.forget(source)
             changed = desk.catalog.forget(source)
             desk.wish_changed(changed)
@@ -103,7 +132,7 @@ class Requests:
         """`diff`: what `follow(paths)` would lead to. Follows and changes nothing."""
         desk = self._desk
         async with self._feed.alone():
-            wanted = list(dict.fromkeys(map(normpath, paths))) or list(desk.catalog.sources)
+            wanted = await self._real(paths) or list(desk.catalog.sources)
             new = self._outermost(wanted)
             catalog = await self._scratch(new, instead)
             self._refuse(new, catalog)
@@ -120,6 +149,10 @@ class Requests:
         broken = (f for f in catalog.broken if any(lies_in(f.file, path) for path in wanted))
         pending = await Consent(desk).pending(chosen)
         return replace(told, held=tuple(held), broken=tuple(broken), pending=pending)
+
+    async def _real(self, paths: Iterable[str]) -> list[str]:
+        """Where `paths` lead, each once."""
+        return list(dict.fromkeys([await self._feed.real(path) for path in paths]))
 
     def _outermost(self, paths: Sequence[str]) -> list[str]:
         """Those of `paths` that are not followed yet, without those inside another of them."""
@@ -168,7 +201,8 @@ class Requests:
             if path not in catalog.sources and not known:
                 source = catalog.source_of(path)
                 raise InvalidInput(
-                    f"{path}: no manifest is there (its source {source} is followed)"
+                    f"{path}: no manifest is there, or git ignores it (its source {source} is "
+                    "followed)"
                 )
 
     async def _prove_absences(self, paths: Sequence[str]) -> None:
@@ -202,9 +236,10 @@ def _instead(look: SourceLook, files: Sequence[FileLook]) -> SourceLook:
     return SourceLook(look.source, (*others, *own.values()))
 
 
-def _no_source(path: str, source: str | None) -> str:
-    if source is None:
-        return f"{path} is not followed; `p42 get status` shows what is"
+def _no_source(path: str, catalog: Catalog) -> str:
+    if (source := catalog.source_of(path)) is None:
+        followed = ", ".join(catalog.sources) or "nothing"
+        return f"{path} is not followed; followed: {followed}"
     return f"{path} lies in the source {source}: remove the file, or `p42 delete -f {source}`"
 
 

@@ -14,7 +14,7 @@ import signal
 import sys
 from pathlib import Path
 
-from p42.keeper import linux, orphans
+from p42.keeper import brand, linux, orphans
 from p42.keeper.keeper import Keeper, listen
 from p42.keeper.orphans import KEPT
 from p42.keeper.reactor import Reactor
@@ -38,14 +38,17 @@ def main() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return  # another keeper of this home lives
+    size = os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    os.truncate(lock, size)  # after it: nobody finds the file empty
+    # Who bears the brand and is not known as the keeper is taken for a stray: so it comes later.
+    if brand.mark() is None:  # who was started by the daemon bears it
+        brand.take(run)
     orphans.end_left_behind(run)  # before a daemon takes one of them for a person's program
     reactor = Reactor()
     sock = listen(run / "keeper.sock")
     _settle(run)  # closes standard output: whoever started us reads its end as "it listens"
     keeper = Keeper(reactor, sock, zygote=_zygote(entry), grace=grace, mark={KEPT: str(run)})
     _signals(reactor, keeper)
-    size = os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
-    os.truncate(lock, size)  # after it: nobody finds the file empty
     keeper.begin()
     for word in further:
         if word.startswith("zygote="):

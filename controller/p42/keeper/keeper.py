@@ -113,7 +113,7 @@ class Keeper:
             sock, _ = self._listener.accept()
         except OSError:
             return  # it left, or there are no descriptors just now; it will try again
-        ours = {child.pid for child in self._children.all()}
+        ours = {os.getpid(), *(child.pid for child in self._children.all())}  # strays are below us
         if len(self._guests) >= GUESTS or not ours.isdisjoint(lineage(pid_of_peer(sock))):
             sock.close()  # a child of ours is no daemon, whatever it says
             return

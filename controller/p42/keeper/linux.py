@@ -10,6 +10,7 @@ from pathlib import Path
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_NAME = 15
+_PR_CAPBSET_DROP = 24
 _PR_SET_CHILD_SUBREAPER = 36
 
 # One handle, looked up at import: after a fork nothing may take the loader's lock.
@@ -40,6 +41,15 @@ def undumpable() -> None:
     """No core dump and no ptrace by others of this user: memory may hold tokens."""
     if _prctl is not None:
         _prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def bound(capability: int) -> None:
+    """Whatever this thread and those it starts run from now on never has `capability` (root).
+
+    We keep it ourselves. Without the right to say so nobody below us has it anyway: no effect.
+    """
+    if _prctl is not None:
+        _prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
 
 
 def start_time(pid: int) -> int:

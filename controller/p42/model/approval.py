@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from p42.model.plan import Instant
 from p42.model.refs import Ref
@@ -20,6 +20,21 @@ NOTHING = ""  # the digest of what runs nothing
 # Why a change is held: a model or a tool wrote it; git brought it; trust is `pin`; a process agent
 # could write where it stands.
 Why = Literal["machine", "git", "pin", "agent"]
+
+
+class Pin(NamedTuple):
+    """Every change below `path` is held on account of `by`, who may write there.
+
+    `by` ends in ` #` and more where two of one name have to be told apart.
+    """
+
+    path: str
+    by: str
+
+    @property
+    def who(self) -> str:
+        """Its name, as a person is told."""
+        return self.by.partition(" #")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +53,8 @@ class Approval:
     `machine`: what it executes comes from a model or a tool call. `auto`: and `approve: auto` in
     its manifest is a person's word. `held` says why a change waits, "" = none does: it goes on
     waiting whatever it becomes. `released` is the digest that a person let through and that has
-    not been let through yet. `grants`: the newest last.
+    not been let through yet. `grants`: the newest last. `by`: who could write where it stands, of
+    what is held for that.
     """
 
     machine: bool = False
@@ -46,6 +62,7 @@ class Approval:
     held: Why | Literal[""] = ""
     released: str | None = None
     grants: tuple[Grant, ...] = ()
+    by: str = ""
 
 
 UNKNOWN = Approval()
@@ -78,17 +95,25 @@ class Approvals(Protocol):
     async def release(self, digests: Mapping[Ref, str]) -> None:
         """A person applied these: lets them through, but for what a machine made."""
 
-    async def hold(self, ref: Ref, why: Why) -> None:
-        """A change of it waits, and whatever it becomes, until one is let through."""
+    async def hold(self, ref: Ref, why: Why, *, by: str = "") -> None:
+        """A change of it waits, and whatever it becomes, until one is let through. `by`: see
+        Approval; who was told first stays."""
 
     async def settle(self, ref: Ref) -> None:
         """What it executes was let through: nothing waits any more."""
+
+    async def withdraw(self, ref: Ref) -> None:
+        """It was taken down: what a machine makes by that name from now on is asked about, whatever
+        was agreed to. That a machine made it stays; of what no machine made all stays."""
 
     async def forget(self, ref: Ref) -> None:
         """Drop all that is known of it: the next to bear the name is a stranger."""
 
     def pinned(self) -> Sequence[str]:
         """Paths in which every change is held for now, absolute: an agent may write there."""
+
+    def pinned_by(self) -> Sequence[Pin]:
+        """The same, each with on whose account."""
 
     async def pin(self, path: str, by: str) -> None:
         """Hold every change below `path`, also after a restart, until `unpin` with the same."""

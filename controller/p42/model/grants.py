@@ -11,10 +11,12 @@ class Grants:
     """Absolute paths, trees when they are directories. Its own working directory is in `write`.
 
     Of nested ones the inner counts. `hide` is empty inside: bubblewrap alone can do that, and can
-    keep a directory inside a writable one from being written.
+    keep a directory inside a writable one from being written. `by`: whose program it is that they
+    are for, as a person is told: `command/NAME`.
     """
 
     read: tuple[Path, ...] = ()
     write: tuple[Path, ...] = ()
     network: bool = False
     hide: tuple[Path, ...] = ()
+    by: str = ""

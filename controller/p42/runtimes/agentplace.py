@@ -24,6 +24,7 @@ from p42.model.faults import fault
 from p42.model.grants import Grants
 from p42.model.missing import missing
 from p42.runtimes.processes import allowed
+from p42.runtimes.reach import Reach
 from p42.runtimes.sandbox import Sandbox
 
 # Programs that run a file: what stands beside that file is part of the program.
@@ -52,7 +53,7 @@ SERVERS = Ward("integrations", "P42_INTEGRATION", "spec.config.cwd", opens=True)
 @dataclass(frozen=True, slots=True)
 class Place:
     """`own` is the agent's directory. `wrapped`: whether the program runs in a sandbox, within
-    `walls`.
+    `walls`; `reach` is what it can then write, `who` whose program it is, as a person is told.
     """
 
     own: Path
@@ -62,6 +63,8 @@ class Place:
     wrap: Callable[[Sequence[str]], list[str]] = field(repr=False)
     wrapped: bool = False
     walls: Grants | None = None
+    reach: Reach | None = None
+    who: str = ""
 
 
 class AgentPlaces:
@@ -83,10 +86,6 @@ class AgentPlaces:
         self.agents = self._home / ward.directory
         self.loose = False  # whether an agent's program has run without a sandbox
 
-    def followed(self) -> Sequence[str]:
-        """The directories that p42 follows now; walls built for others are out of date."""
-        return tuple(self._sources())
-
     def settle(
         self, agent: str, process: Mapping[str, Any], starts: Iterable[Sequence[str]] = ()
     ) -> Place:
@@ -104,12 +103,13 @@ class AgentPlaces:
             raise fault(error, str(own)) from error
         programs = [[str(program), *process.get("args", ())], *starts]
         roots = [cwd, *(self._named(programs[0]) if self._ward.opens else ())]
-        wrap, walls = self._wrap(agent, programs, own, roots)
+        who = f"{self._ward.directory.removesuffix('s')}/{agent}"
+        wrap, walls, reach = self._wrap(who, programs, own, roots)
         env = {
             **self._env, **process.get("env", {}), "HOME": str(own), "TMPDIR": str(own / "tmp"),
             "P42_HOME": str(self._home), self._ward.variable: agent,
         }  # fmt: skip
-        return Place(own, cwd, str(program), env, wrap, walls is not None, walls)
+        return Place(own, cwd, str(program), env, wrap, walls is not None, walls, reach, who)
 
     def _cwd(self, process: Mapping[str, Any], own: Path) -> Path:
         declared = process.get("cwd")
@@ -146,8 +146,8 @@ class AgentPlaces:
         return Path(found)
 
     def _wrap(
-        self, agent: str, programs: Sequence[Sequence[str]], own: Path, roots: Sequence[Path]
-    ) -> tuple[Callable[[Sequence[str]], list[str]], Grants | None]:
+        self, who: str, programs: Sequence[Sequence[str]], own: Path, roots: Sequence[Path]
+    ) -> tuple[Callable[[Sequence[str]], list[str]], Grants | None, Reach | None]:
         if not self._sought:
             self._sandbox, self._sought = Sandbox.find(self._path), True
         sandbox = self._sandbox
@@ -157,11 +157,12 @@ class AgentPlaces:
                 _log.warning(
                     "%s runs without a sandbox: none works on this machine; until it ends "
                     "every change of a manifest waits for approval",
-                    f"{self._ward.directory.removesuffix('s')}/{agent}",
+                    who,
                 )
-            return list, None
+            return list, None, None
         grants = self._grants(programs, own, roots, walled=sandbox.form == "bwrap")
-        return lambda argv: sandbox.wrap(argv, grants, roots[0]), grants
+        reach = Reach.of(grants, sandbox.form, private=self._home)
+        return lambda argv: sandbox.wrap(argv, grants, roots[0]), grants, reach
 
     def _grants(
         self, programs: Sequence[Sequence[str]], own: Path, roots: Sequence[Path], *, walled: bool
@@ -169,7 +170,7 @@ class AgentPlaces:
         """`roots` are worked on, the cwd first. `walled`: what is inside a writable directory can
         be kept from it.
         """
-        sources = [Path(each).resolve() for each in self._sources()]
+        sources = [Path(each) for each in self._sources()]  # they are real paths
         read = [each for argv in programs for each in self._needs(argv, roots[0])]
         write, hide = [own], tuple[Path, ...]()
         for root in roots:
@@ -182,7 +183,8 @@ class AgentPlaces:
                 self._hidden(root, walled=walled)
             (read if fixed else write).append(root)
             if not fixed:  # mounted by itself, none can be renamed to put another in its place
-                write += [above for wall in walls for above in _between(root, wall)]
+                between = (above for wall in walls for above in _between(root, wall))
+                write += [a for a in between if not any(a.is_relative_to(s) for s in sources)]
             read += inside
         if not walled:  # runtimes such as bun read what the kernel says of themselves
             read.append(Path("/proc"))
@@ -219,8 +221,8 @@ class AgentPlaces:
         yield from self._tree(Path(program))
         runs = Path(program).name.startswith(RUNNERS)
         for argument in argv[1:]:
-            path = cwd / argument
-            if argument and len(argument) < LONGEST and path.is_file():
+            path = cwd / argument[:LONGEST]
+            if argument and len(argument) < LONGEST and os.path.isfile(path):  # noqa: PTH113 - pathlib's raises
                 yield self._beside(path) if runs else path
                 runs = False
 

@@ -23,7 +23,7 @@ from p42.keeper.frames import Message
 from p42.model.errors import Retry
 from p42.model.faults import fault
 from p42.runtimes.agentpipes import AgentPipes
-from p42.runtimes.descent import ask_to_end
+from p42.runtimes.descent import ask_to_end, below, until_gone
 from p42.runtimes.keeperlink import KeeperLink
 
 ID = "agent"  # no unit is called so: theirs are Kind/name
@@ -132,13 +132,17 @@ class AgentProcess:
 
     async def close(self) -> None:
         """End it with all it started, and wait for that. Cancelled: it is killed at once."""
+        started: Sequence[int] = ()
         try:
             if self.pid and not self.ended.done():
+                started = below(self.pid)
                 ask_to_end(self.pid)
                 await asyncio.wait([self.ended], timeout=GRACE)
             if self.pid and not self.ended.done():
                 self._kill()
                 await asyncio.wait([self.ended], timeout=KILLED)
+            # A sandbox's own process ends a moment before the last of what is inside.
+            await until_gone(started, seconds=KILLED)
         finally:
             if not self.ended.done():
                 self._kill()

@@ -6,13 +6,15 @@ and with it its process name space. So what is below is asked, and bubblewrap fo
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 SANDBOX = "bwrap"  # how the kernel calls it
+POLL = 0.005  # s between two looks at what is just ending
 MOST = 10_000  # processes; a fork bomb is not to be counted to its end
 
 
@@ -36,6 +38,22 @@ def ask_to_end(pid: int) -> None:
         if _name(each) != SANDBOX:
             with suppress(OSError):
                 os.kill(each, signal.SIGTERM)
+
+
+async def until_gone(pids: Collection[int], *, seconds: float) -> None:
+    """Until none of `pids` runs any more, at most so long. One nobody has asked after has ended."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while any(map(_runs, pids)):  # noqa: ASYNC110 - of another's children nobody tells us
+                await asyncio.sleep(POLL)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
 
 
 def _name(pid: int) -> str:

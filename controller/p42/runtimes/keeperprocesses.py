@@ -16,10 +16,10 @@ import errno
 import os
 import secrets
 import signal
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack, nullcontext
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from p42.keeper.frames import Message
 from p42.model.errors import Retry
@@ -30,19 +30,29 @@ from p42.runtimes.cage import Cage
 from p42.runtimes.keeperlink import KeeperLink
 from p42.runtimes.output import Output
 from p42.runtimes.processes import allowed, given, refused
+from p42.runtimes.reach import Reach
 
 ID = "run"  # no unit is called so: theirs are Kind/name
 FILES = 1024  # descriptors of a program; a shell's usual number
+Watch = Callable[[str, Reach], AbstractAsyncContextManager[Any]]  # whose program, what it writes
 AWAY = "the keeper ended while the program ran; it is run again"
 
 
 class KeeperProcesses:
     """The Processes port. `env` is what the allow-list picks from."""
 
-    def __init__(self, env: Mapping[str, str], *, home: Path, link: KeeperLink) -> None:
+    def __init__(
+        self,
+        env: Mapping[str, str],
+        *,
+        home: Path,
+        link: KeeperLink,
+        watch: Watch = lambda who, reach: nullcontext(),
+    ) -> None:
+        """`watch`: around a program in a sandbox that may write more than a room of its own."""
         self._env = {**allowed(env), "P42_HOME": str(home)}
-        self._cage = Cage(env.get("PATH", os.defpath))
-        self._link = link
+        self._cage = Cage(env.get("PATH", os.defpath), home.resolve())
+        self._link, self._watch = link, watch
         self._running: dict[str, asyncio.Future[int]] = {}
         self._pids: dict[str, int] = {}
         link.attach(self)
@@ -69,6 +79,17 @@ class KeeperProcesses:
         process or descriptor left, or the keeper ends.
         """
         argv = await self._cage.wrap(argv, grants, cwd)
+        environment = {**self._env, **(env or {})}
+        if grants is None or not grants.write:
+            return await self._run(argv, stdin, cwd, environment, timeout)
+        reach = await self._cage.reach(grants)
+        async with self._watch(grants.by or "a program in a sandbox", reach):
+            return await self._run(argv, stdin, cwd, environment, timeout)
+
+    async def _run(
+        self, argv: Sequence[str], stdin: bytes, cwd: Path | None, env: Mapping[str, str],
+        timeout: float,  # noqa: ASYNC109 - as above
+    ) -> Run:  # fmt: skip
         token = secrets.token_hex(8)
         ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._running[token] = ended
@@ -79,7 +100,7 @@ class KeeperProcesses:
                     ours, theirs = _pipes(held, lent, stdin)
                 except OSError as error:
                     raise refused(error, argv[0], cwd) from error
-                await self._start(token, argv, cwd, {**self._env, **(env or {})}, theirs)
+                await self._start(token, argv, cwd, env, theirs)
             out, err, report = map(Output, ours)
             for output in (out, err, report):
                 held.callback(output.close)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+from p42.keeper import brand
 from p42.keeper.lineage import lineage
 from p42.runtimes.agentprocess import AgentProcesses
 from p42.runtimes.keeperlink import KeeperLink
@@ -17,7 +18,9 @@ PATIENCE = 5.0  # s until the keeper is known to whom nothing may be refused bef
 
 
 class Standing:
-    """Told by descent: whoever the keeper is above was started by p42, whatever it says.
+    """Told by descent: whoever the keeper is above was started by p42, whatever it says. And by the
+    brand, which stays when descent is lost: to two forks of a child of ours, or to a kill of the
+    keeper.
 
     Children outlive a daemon: until the next one knows the keeper, it cannot tell them from a
     person, and says so.
@@ -35,8 +38,9 @@ class Standing:
         there is no /proc, or another machine's processes come in, all are: their uid is checked.
         """
         above = frozenset(lineage(pid))
+        branded = pid != os.getpid() and brand.is_on(pid)  # asked first: what has ended bears none
         gone = pid > 0 and Path("/proc/self").exists() and not Path(f"/proc/{pid}").exists()
-        return lambda: "companion" if gone else self._word(pid, above)
+        return lambda: "companion" if gone else self._word(pid, above, branded=branded)
 
     def of(self, pid: int) -> Word:
         """What `pid` is, now."""
@@ -46,12 +50,12 @@ class Standing:
         """Until nobody is unknown, at most PATIENCE."""
         await self._link.ready(PATIENCE)
 
-    def _word(self, pid: int, above: frozenset[int]) -> Word:
+    def _word(self, pid: int, above: frozenset[int], *, branded: bool) -> Word:
         if os.getpid() in above - {pid}:
             return "program"  # a child of the daemon itself, which has none but git's
-        if not self._link.pid:
-            return "unknown"
+        if not self._link.pid:  # we have just begun; programs ended with the daemon before us
+            return "companion" if branded else "unknown"
         if self._link.pid not in above:
-            return "person"
+            return "companion" if branded else "person"  # a stray: nobody answers for it
         runs = any(above & runner.pids for runner in self._runners)
         return "program" if runs else "companion"

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from p42.model.approval import PERSON, UNKNOWN, Approval, Grant, Why
+from p42.model.approval import PERSON, UNKNOWN, Approval, Grant, Pin, Why
 from p42.model.errors import P42Error
 from p42.model.plan import Instant
 from p42.model.ports import Clock
@@ -83,16 +83,21 @@ class SqliteApprovals:
         """A person applied these."""
         await self._change({ref: _releasing(digest) for ref, digest in digests.items()})
 
-    async def hold(self, ref: Ref, why: Why) -> None:
+    async def hold(self, ref: Ref, why: Why, *, by: str = "") -> None:
         """A change of it waits."""
         if self.get(ref).held != why:
-            await self._change({ref: lambda old: replace(old, held=why)}, tell=False)
+            name = clean(by)
+            await self._change({ref: lambda old: replace(old, held=why, by=name)}, tell=False)
 
     async def settle(self, ref: Ref) -> None:
         """What it executes was let through."""
         known = self.get(ref)
         if known.held or known.released is not None:
-            await self._change({ref: lambda old: replace(old, held="", released=None)}, tell=False)
+            await self._change({ref: _settled}, tell=False)
+
+    async def withdraw(self, ref: Ref) -> None:
+        """It was taken down: nobody agrees any more to what a machine makes by that name."""
+        await self._change({ref: _withdrawn}, tell=False)
 
     async def forget(self, ref: Ref) -> None:
         """Drop all that is known of it."""
@@ -115,6 +120,10 @@ class SqliteApprovals:
     def pinned(self) -> tuple[str, ...]:
         """Paths in which every change is held for now."""
         return tuple(sorted({path for path, _ in self._pins}))
+
+    def pinned_by(self) -> tuple[Pin, ...]:
+        """The same, each with on whose account."""
+        return tuple(Pin(*each) for each in sorted(self._pins))
 
     async def pin(self, path: str, by: str) -> None:
         """Hold every change below `path`."""
@@ -179,6 +188,14 @@ def _releasing(digest: str) -> Change:
     return lambda old: replace(old, released=digest)
 
 
+def _settled(old: Approval) -> Approval:
+    return replace(old, held="", released=None, by="")
+
+
+def _withdrawn(old: Approval) -> Approval:
+    return replace(old, grants=(), released=None) if old.machine else old
+
+
 def _row(ref: Ref, row: Approval) -> tuple[Any, ...]:
     return sealed(*ref, dumps(asdict(row)))
 
@@ -188,7 +205,12 @@ def _read(row: tuple[Any, ...]) -> tuple[Ref, Approval]:
     body = json.loads(text)
     grants = tuple(Grant(g["digest"], g["by"], Instant(g["at"])) for g in body["grants"])
     return Ref(kind, name), Approval(
-        body["machine"], body["auto"], body["held"], body["released"], grants
+        body["machine"],
+        body["auto"],
+        body["held"],
+        body["released"],
+        grants,
+        body.get("by", ""),  # of a p42 that did not say
     )
 
 

@@ -21,6 +21,7 @@ TOOLS = [
     {"name": "grow", "inputSchema": {"type": "object"}},
     {"name": "picture", "inputSchema": {"type": "object"}},
     {"name": "count", "inputSchema": {"type": "object"}},
+    {"name": "wait", "inputSchema": TEXT},
 ]
 STRANGE = [
     {"name": "a b", "inputSchema": {"type": "object"}},
@@ -81,6 +82,11 @@ class Server:
                 return text(str(Path.cwd()))
             case "slow":
                 time.sleep(60)
+            case "wait":
+                Path("waits").touch()
+                while not Path(given["text"]).exists():
+                    time.sleep(0.01)
+                return text("waited")
             case "die":
                 print("it broke", file=sys.stderr)
                 sys.exit(3)
