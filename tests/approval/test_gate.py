@@ -177,7 +177,7 @@ async def test_a_name_that_came_back_from_the_dead_is_still_a_machines(home: Hom
         await saved(home, engine, "Note a text=other")
         assert reason(engine) == "NeedsApproval"
         await saved(home, engine, "Note a text=x")
-        assert reason(engine) == "Reconciled"  # of these very bytes it was said
+        assert reason(engine) == "NeedsApproval"  # these very bytes too: it had been thrown away
 
 
 async def test_a_forgotten_name_is_a_strangers(home: Home) -> None:

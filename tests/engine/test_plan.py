@@ -70,6 +70,13 @@ async def test_a_plan_of_a_held_deletion_needs_prune(home: Home) -> None:
 
 
 @pytest.mark.looptime
+async def test_a_plan_waits_for_no_need_that_can_be_done_without(home: Home) -> None:
+    home.save("a.yaml", "Pot p key=missing\nNote a text=x pot=p made=true")
+    async with home.running(apply=False) as engine:
+        assert told((await engine.plan([home.path])).steps) == [("Note/a", "Write")]
+
+
+@pytest.mark.looptime
 async def test_a_plan_tells_what_no_step_makes_ready(home: Home) -> None:
     pot, user = "Pot p key=missing", "Note a text=x pot=p"
     home.save("a.yaml", f"{pot}\n{user}\nNote b text=x @p42.dev/paused=true\nNote c text=x")

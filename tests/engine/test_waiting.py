@@ -83,6 +83,35 @@ async def test_what_a_need_stops_publishing_is_missed_but_nothing_is_torn_down(h
         assert home.real()["Note/a"] == "#p42\nx"
 
 
+async def test_what_can_do_without_a_need_for_now_does_not_wait_for_it(home: Home) -> None:
+    """A command whose lock has its script turned Waiting where the model's key was missing."""
+    home.save("a.yaml", "Pot p key=missing\nNote a text=x pot=p made=true\nNote b text=x pot=no")
+    home.save("c.yaml", "Note c text=x pot=no made=true")
+    async with home.running() as engine:
+        rows = engine.view().rows
+        assert [rows[r].status.reason for r in (A, ref("Note/b"), ref("Note/c"))] == [
+            "Reconciled", "Waiting", "Reconciled",
+        ]  # fmt: skip
+        assert home.real() == {"Note/a": "#p42\nx", "Note/c": "#p42\nx"}
+        assert rows[A].needs == (ref("Pot/p"),)
+        assert rows[ref("Pot/p")].needed_by == (A,)
+        home.save("a.yaml", "Pot p key=missing\nNote a text=y pot=p")
+        await asyncio.sleep(0.01)
+        await settled(engine)
+        assert engine.view().rows[A].status.template == "Pot/p: KeyMissing"
+        assert home.real()["Note/a"] == "#p42\nx"
+
+
+async def test_what_can_do_without_a_need_is_still_taken_down_before_it(home: Home) -> None:
+    home.save("a.yaml", "Pot p\nNote a text=x pot=p made=true\nNote b text=x")
+    async with home.running() as engine:
+        home.save("a.yaml", "Note b text=x")
+        await asyncio.sleep(10)
+        await settled(engine)
+        gone = [which for which, step in home.land.acts if step == "Remove"]
+        assert gone == ["Note/a", "Pot/p"]
+
+
 async def test_the_default_is_completed_before_needs(home: Home) -> None:
     home.save("p.yaml", "Pot p default=true key=missing\nPot q")
     home.save("a.yaml", "Note a text=x\nNote b text=x pot=q")

@@ -28,6 +28,7 @@ class NoteSpec(BaseModel):
     """`pot` falls to the default pot; `mood` makes the plan say what a test wants.
 
     `vow`: a machine made it, and its file `lock` says that this text was agreed to; `-` = no text.
+    `made`: as it stands it can do without its pot.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -36,6 +37,7 @@ class NoteSpec(BaseModel):
     slow: str = ""
     auto: bool = False
     vow: str = ""
+    made: bool = False
 
 
 class PotSpec(BaseModel):
@@ -246,7 +248,8 @@ def kinds(land: Land) -> dict[str, Kind[Any, Any, Any]]:
     note = Kind(
         name="Note", plural="notes", short="nt", spec=NoteSpec, plan=plan_note,
         needs=needs_of_note, executes=lambda want: want.spec.text.encode(),
-        unasked=lambda spec: spec.auto, claim=claim_of, **common,
+        unasked=lambda spec: spec.auto, claim=claim_of,
+        spares=lambda want: needs_of_note(want.spec) if want.spec.made else (), **common,
     )  # fmt: skip
     pot = Kind(
         name="Pot", plural="pots", short="pt", spec=PotSpec, plan=plan_pot,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,17 +37,31 @@ class Smithy:
     approvals: SqliteApprovals
     registry: SqliteRegistry
     elsewhere: dict[Ref, Resource] = field(default_factory=dict)
+    sources: list[str] = field(default_factory=list)
 
     async def hear(
-        self, text: str, *calls: ToolCall, agent: Any = SMITH, session: str = "s-1"
-    ) -> Sequence[Forged]:
+        self, text: str, *calls: ToolCall, agent: Any = SMITH, session: str = "s-1",
+        name: str = "muse", **more: Any,
+    ) -> Sequence[Forged]:  # fmt: skip
         """What comes of a whole reply of muse."""
-        return await self.forge.heard(Heard("muse", agent, session, text, "m-1", calls))
+        return await self.forge.heard(Heard(name, agent, session, text, "m-1", calls, **more))
 
     async def one(self, **spec: Any) -> Forged:
         """What comes of one spec in a reply."""
         (made,) = await self.hear(fenced(**spec))
         return made
+
+    async def into(self, directory: Path | str, *, name: str = "muse", session: str = "s-1",
+                   command: str = "hello", text: str = "echo hi") -> Forged:  # fmt: skip
+        """What comes of a spec that a person wants in a directory; "" = they name none."""
+        said = fenced(name=command, implementation=text)
+        (made,) = await self.hear(said, name=name, session=session, into=str(directory))
+        return made
+
+    def declare(self, file: Path) -> None:
+        """The engine has read the command `hello` in it."""
+        found = look(BOOK, "hello", file.read_bytes())
+        self.elsewhere[found.ref] = replace(found, place=replace(found.place, file=str(file)))
 
     def read(self, name: str) -> Resource:
         """The manifest that was written."""
@@ -76,15 +90,18 @@ def fenced(**spec: Any) -> str:
 
 @asynccontextmanager
 async def smithy(
-    home: Path, *, path: str = "", processes: Processes | None = None
-) -> AsyncIterator[Smithy]:
+    home: Path, *, path: str = "", processes: Processes | None = None,
+    waits: Callable[[Resource], bool] = lambda _: True,
+) -> AsyncIterator[Smithy]:  # fmt: skip
     """`path`: what is on PATH. `processes`: what reads and begins a script; None = nothing does."""
     with Database.open(home) as database:
         approvals = SqliteApprovals(database, clock=SystemClock())
         registry, elsewhere = SqliteRegistry(database), dict[Ref, Resource]()
+        sources = [str(home / "manifests")]
         files = DiskFiles(home, path=path or os.environ["PATH"])
         forge = Forge(
             home, files, approvals=approvals, registry=registry, book=BOOK,
-            declared=elsewhere.get, processes=processes,
+            declared=elsewhere.get, sources=lambda: sources, processes=processes,
+            waits=waits,
         )  # fmt: skip
-        yield Smithy(home, forge, approvals, registry, elsewhere)
+        yield Smithy(home, forge, approvals, registry, elsewhere, sources)

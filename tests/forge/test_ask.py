@@ -14,7 +14,7 @@ import pytest
 from p42.ai.asked import local
 from p42.ai.forgeask import TRIES, in_words
 from p42.model.completion import Prompt
-from p42.model.errors import Blocked
+from p42.model.errors import Blocked, InvalidInput
 from p42.runtimes.processes import LocalProcesses
 from p42.scripts.examples import TEMPERATURES, simply
 from tests.forge.smithy import Smithy, smithy
@@ -58,10 +58,19 @@ async def test_what_is_asked_for_is_bound_to_a_shape_and_long_enough(tmp_path: P
         assert session.command == "greet"
 
 
+async def test_nothing_is_made_of_a_conversation_in_which_nothing_was_said(tmp_path: Path) -> None:
+    async with workshop(tmp_path, Say("fine")) as (there, _):
+        for session in ("", "s"):
+            with pytest.raises(InvalidInput, match="nothing was spoken of"):
+                await there.say("/forge", session=session)
+        assert there.asked == []
+        assert await there.sessions.get("s") is None
+
+
 async def test_what_is_wrong_goes_back_in_the_conversation(tmp_path: Path) -> None:
     script = (spec("echo hi", name="ls"), spec("echo 'hi\n", name="greet"), spec())
     async with workshop(tmp_path, *script) as (there, _):
-        said = await there.say("/forge", session="s")
+        said = await there.say("/forge a command that greets", session="s")
         assert [made.problem for made in said.forged] == [""]
         turns = await there.told("s")
         wrong = [text for role, text, _ in turns if role == "user"][1:]
@@ -82,7 +91,7 @@ async def test_a_few_tries_are_enough_and_the_last_reason_is_told(tmp_path: Path
 
 async def test_an_answer_without_a_spec_is_said_to_be_none(tmp_path: Path) -> None:
     async with workshop(tmp_path, Say("Sure! Which one?"), spec()) as (there, _):
-        said = await there.say("/forge", session="s")
+        said = await there.say("/forge a command that greets", session="s")
         assert said.forged[0].name == "greet"
         assert "holds no json object" in (await there.told("s"))[2][1]
 

@@ -108,9 +108,9 @@ class Watched:
         """In the smithy's own loop."""
         return self._runner.run(doing)
 
-    def hear(self, text: str, *calls: ToolCall) -> list[Forged]:
+    def hear(self, text: str, *calls: ToolCall, asked: str = "") -> list[Forged]:
         """What came of it, looked over."""
-        made = list(self.run(self._there.hear(text, *calls)))
+        made = list(self.run(self._there.hear(text, *calls, asked=asked)))
         for each in made:
             self._look_over(each)
         for path in self._root.rglob("*"):
@@ -155,8 +155,10 @@ def test_nothing_but_manifests_comes_of_any_reply(watched: Watched, reply: str) 
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_block_that_is_no_spec_has_a_reason(watched: Watched, text: str) -> None:
-    (made,) = watched.hear(text)
+    (made,) = watched.hear(text, asked="a command")
     assert made.problem
+    for made in watched.hear(text):  # unasked it is talk, unless it means to be one
+        assert made.problem
 
 
 @pytest.mark.parametrize("name", NAMES)

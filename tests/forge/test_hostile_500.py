@@ -15,7 +15,7 @@ from p42.kinds.command.spec import Command
 from p42.model.completion import Prompt
 from p42.model.talk import Heard
 from p42.scripts.hidden import hidden
-from p42.scripts.reply import Unfit
+from p42.scripts.reply import Unfit, blocks
 from tests.forge.smithy import SMITH, Smithy, fenced, smithy
 from tests.forge.test_hostile import CODE, DEPENDENCIES, LANGUAGES, NAMES, TEXTS, Watched
 
@@ -61,7 +61,7 @@ def test_of_no_reply_comes_more_than_a_manifest_that_waits(
         made = watched[0].hear(reply)
         heard += 1
         declared += any(each.file for each in made)
-        assert made or "```" not in reply or "json" not in reply.lower()
+        assert made or not any(each.meant for each in blocks(reply))
     assert heard >= MANY
     assert declared < heard / 2  # most of it is not even shown
 

@@ -15,6 +15,7 @@ from p42.scripts.lock import (
     Lock,
     Version,
     digest_of,
+    left_out,
     parse,
     pinned,
     render,
@@ -84,9 +85,33 @@ def test_a_new_version_keeps_the_ones_before_it() -> None:
     assert pinned(None, ONE) == Lock(ONE)
     lock = pinned(Lock(ONE, again="x"), TWO)
     assert lock == Lock(TWO, (ONE,))
-    for _ in range(2 * KEPT):
-        lock = pinned(lock, TWO)
+    for number in range(2 * KEPT):
+        lock = pinned(lock, replace(TWO, source=f"print({number})\n"))
     assert len(lock.earlier) == KEPT
+
+
+def test_a_version_that_never_was_in_force_is_none_to_go_back_to() -> None:
+    bad = replace(TWO, source="exit 1\n", approved="")
+    lock = pinned(Lock(bad, (ONE,)), TWO, ran=False)
+    assert lock == Lock(TWO, (ONE,))
+
+
+def test_a_version_that_comes_back_is_in_the_lock_once_and_stays_approved() -> None:
+    fresh = replace(ONE, approved="")
+    assert pinned(Lock(TWO, (ONE,)), fresh) == Lock(ONE, (TWO,))
+    assert pinned(Lock(ONE, (TWO,), again="x"), fresh) == Lock(ONE, (TWO,))
+
+
+def test_what_did_not_fit_is_counted() -> None:
+    large = replace(ONE, source="x" * (250 << 10) + "\n")
+    lock = Lock(large, (large, large, large, TWO))
+    assert left_out(lock, render("hello", lock)) == 2
+    assert left_out(Lock(ONE, (TWO,)), render("hello", Lock(ONE, (TWO,)))) == 0
+
+
+def test_a_version_is_told_by_its_prompt_and_who_forged_it() -> None:
+    assert ONE.title == f"promptDigest {digest_of('sing')[:12]}, by m-1"
+    assert replace(ONE, model="").title == f"promptDigest {digest_of('sing')[:12]}"
 
 
 def test_rolled_back_it_stands_until_the_prompt_changes() -> None:

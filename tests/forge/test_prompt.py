@@ -54,6 +54,7 @@ class Anvil:
     clock: Later
     ended: asyncio.Event
     server: OpenAIServer
+    woken: set[Ref]  # all whose work has ended
 
     def want(self, prompt: str = "say la", **given: Any) -> Want[Command]:
         """The wish as it is read now, with the lock that stands there."""
@@ -102,7 +103,13 @@ async def anvil(root: Path, *script: Any, there: There | None = None) -> AsyncIt
     async with AsyncExitStack() as held:
         server = await held.enter_async_context(OpenAIServer(script))
         there = await held.enter_async_context(scene(home, main=spec(server)))
-        works = SqliteWorks(there.database, wake=lambda _: ended.set(), clock=clock)
+        woken = set[Ref]()
+
+        def wake(ref: Ref) -> None:
+            woken.add(ref)
+            ended.set()
+
+        works = SqliteWorks(there.database, wake=wake, clock=clock)
         await held.enter_async_context(works)
         processes = LocalProcesses(os.environ, home=home)
         world = World(
@@ -111,7 +118,7 @@ async def anvil(root: Path, *script: Any, there: There | None = None) -> AsyncIt
             approvals=SqliteApprovals(there.database, clock=clock),
             pins=DiskPins(home, lambda _: tree / "sing.yaml", processes),
         ).only(kind.uses)  # fmt: skip
-        yield Anvil(world, tree, clock, ended, server)
+        yield Anvil(world, tree, clock, ended, server, woken)
 
 
 def answer(script: str = "echo la", language: str = "bash", **more: Any) -> Say:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from p42.engine.outcome import checked
 from p42.manifest.kindbook import deref
-from p42.model.kind import AnyKind
+from p42.model.kind import AnyKind, Published
 from p42.model.plan import Outcome
 from p42.model.refs import Ref
 from tests.laws.situations import (
@@ -174,6 +174,20 @@ def test_needs_are_the_references_that_the_schema_marks(kind: AnyKind, data: st.
 def test_what_it_executes_depends_on_the_want_alone(kind: AnyKind, data: st.DataObject) -> None:
     want = data.draw(wants(kind))
     assert kind.executes(want) == kind.executes(replace(want, annotations={}, needs={}))
+
+
+@every_kind
+@modest
+@given(data=st.data())
+def test_what_it_can_do_without_is_a_need_of_it_and_changes_no_plan(
+    kind: AnyKind, data: st.DataObject
+) -> None:
+    want = data.draw(wants(kind))
+    spared = set(kind.spares(want))
+    assert spared <= set(kind.needs(want.spec))
+    seen = data.draw(seen_beside(kind, want))
+    told = replace(want, needs={ref: Published({"runtime": "process"}) for ref in spared})
+    assert steps_of(kind, told, seen) == steps_of(kind, want, seen)
 
 
 @every_kind

@@ -80,6 +80,28 @@ async def test_work_that_runs_or_is_done_is_not_started_again(
     assert len(started) == 1
 
 
+async def test_all_who_wanted_one_work_or_asked_how_it_goes_are_woken_at_its_end(
+    works: SqliteWorks, bell: Bell
+) -> None:
+    """Three manifests with one prompt: the others stayed as they were until the next resync."""
+    gate, second, third = asyncio.Event(), Ref("Command", "two"), Ref("Command", "three")
+
+    async def held() -> Outcome:
+        await gate.wait()
+        return DONE
+
+    works.start(REF, "w", held)
+    works.start(second, "w", held)
+    assert works.get("w", tell=third) == Work("w", "running")
+    gate.set()
+    assert {await bell.rings() for _ in range(3)} == {REF, second, third}
+    assert works.get("w", tell=third) == Work("w", "done", DONE)
+    await works.forget("w")
+    works.start(REF, "w", done)
+    assert await bell.rings() == REF
+    assert bell.woken.empty()
+
+
 async def test_work_that_was_forgotten_may_run_again(works: SqliteWorks, bell: Bell) -> None:
     works.start(REF, "w", done)
     await bell.rings()

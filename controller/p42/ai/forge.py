@@ -1,7 +1,10 @@
 """Forge: a command that an agent wrote into a reply becomes a manifest, and nothing more.
 
-    reply -> first json block, or call of `forge_command` -> draft, checked -> marked as made by a
-    machine -> manifests/commands/NAME.yaml in the home -> the loop, which holds it until approved
+    reply -> first json block that means one, or first call of `forge_command` that will do
+    -> draft, checked -> marked as made by a machine -> manifests/commands/NAME.yaml in the home
+    -> the loop, which holds it until approved
+
+A person may name another directory (`--into`); its next versions go to where it stands then.
 
 Guarantees
 - Nothing a model says makes a file anywhere else, or an executable anywhere at all.
@@ -15,14 +18,17 @@ Guarantees
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
+from p42.ai.forgefound import blocks_of, calls_of, described, left, name_of, told
 from p42.ai.forgename import KIND, Taken, checked
+from p42.ai.forgeplace import PRIVATE, Place, Places
 from p42.ai.forgesheet import (
-    FORGED_BY,
     Kept,
     Origin,
     difference,
@@ -34,8 +40,7 @@ from p42.ai.forgesheet import (
 from p42.ai.ports import Registered
 from p42.manifest.kindbook import KindBook
 from p42.model.approval import Approvals
-from p42.model.completion import Tool
-from p42.model.errors import Blocked, Retry
+from p42.model.errors import Blocked, InvalidInput, Retry
 from p42.model.faults import fault
 from p42.model.ports import Files, Processes
 from p42.model.refs import Ref
@@ -43,36 +48,30 @@ from p42.model.resource import Resource
 from p42.model.talk import Forged, Heard
 from p42.scripts.begins import breaks
 from p42.scripts.draft import Draft, draft
-from p42.scripts.hidden import hidden
-from p42.scripts.reply import Found, Unfit, blocks
+from p42.scripts.notes import FORGED_BY
+from p42.scripts.reply import Found, Unfit
 from p42.scripts.syntax import misread, missing
 
-PRIVATE = 0o600
 PREVIOUS = "previous"  # `.p42/NAME.yaml.previous` beside it: what the last version replaced
 NO_SPEC = "the answer holds no json object with name and implementation"
-NOT_FIRST = "a reply makes one command, its first; ask for this one by itself"
+NO_OTHER = "it is the version that failed"
 
-TOOL = Tool(
-    "forge_command",
-    "Declare a command. A person sees it as a diff and approves it before it can be run.",
-    {
-        "type": "object",
-        "properties": {
-            "name": {"type": "string", "description": "Lower-case letters, digits and -."},
-            "description": {"type": "string", "description": "What it does, in a line."},
-            "language": {"enum": ["bash", "python", "node"]},
-            "dependencies": {"type": "array", "items": {"type": "string"},
-                             "description": "Programs it needs."},
-            "implementation": {"type": "string", "description": "The script."},
-        },
-        "required": ["name", "implementation"],
-        "additionalProperties": False,
-    },
-)  # fmt: skip
+
+class _Wanted(NamedTuple):
+    """A spec that was looked at, and what stands where it would go."""
+
+    name: str
+    draft: Draft
+    place: Place
+    old: Resource | None
+    before: bytes
 
 
 class Forge:
-    """The Listener. `declared` gives what now stands under a name in any followed source."""
+    """The Listener. `declared` gives what now stands under a name in any followed source.
+
+    `sources` tells which those are.
+    """
 
     def __init__(
         self,
@@ -83,12 +82,16 @@ class Forge:
         registry: Registered,
         book: KindBook,
         declared: Callable[[Ref], Resource | None],
+        sources: Callable[[], Sequence[str]] = tuple,
         processes: Processes | None = None,
+        waits: Callable[[Resource], bool] = lambda _: True,
     ) -> None:
-        """`processes` None: a script is only looked at."""
+        """`processes` None: a script is only looked at. `waits`: does it wait for a person?"""
+        self._waits = waits
         self._processes, self._rooms = processes, home / "run" / "forge"
-        self._directory = home / "manifests" / "commands"
         self._files, self._approvals, self._book = files, approvals, book
+        self._places = Places(home, files, sources)
+        self._went: dict[str, tuple[str, Origin]] = {}  # what may not have been read back yet
         self._taken, self._declared = Taken(home, files, registry), declared
         self._one = asyncio.Lock()  # two replies at once may mean the same name
 
@@ -96,42 +99,65 @@ class Forge:
         """What came of a reply. Raises nothing for what is wrong with it: it says so."""
         if not heard.agent.get("forge"):
             return ()
-        found = list(specs(heard))
+        calls = calls_of(heard)
+        found = calls or blocks_of(heard)
         if not found:
-            return (Forged("", {}, problem=NO_SPEC),) if heard.asked else ()
-        origin = Origin(heard.name, heard.session, heard.model)
+            return (Forged("", {}, problem=NO_SPEC),) if heard.asked or heard.mends else ()
         first, *others = found
-        if heard.asked and not first.problem:
-            first = first._replace(spec=_described(first.spec, heard.asked))
+        if (heard.asked or heard.mends) and not first.problem:
+            first = first._replace(spec=described(first.spec, heard))
         async with self._one:
-            made = await self._made(first, origin)
-        return (made, *(_left(each) for each in others))
+            made = [await self._made(first, heard)]
+            for each in others:  # a call is told what is wrong, so another may be the next try
+                again = calls and not any(one.file for one in made)
+                made.append(await self._made(each, heard) if again else left(each))
+        return made
 
-    async def _made(self, found: Found, origin: Origin) -> Forged:
+    async def unfit(self, name: str, session: str, spec: Mapping[str, Any]) -> str:
+        """Why what the agent `name` wants to declare would be refused; "" = it would not be."""
+        try:
+            wanted = await self._look(spec, Origin(name, session, ""), "")
+            await self._try(wanted.draft, agreed=False)
+        except (Unfit, InvalidInput, Blocked, Retry) as error:
+            return str(error)
+        return ""
+
+    async def _made(self, found: Found, heard: Heard) -> Forged:
         if found.problem:
             return Forged("", {}, problem=found.problem)
         try:
-            return await self._declare(found.spec, origin)
-        except (Unfit, Blocked, Retry) as error:
-            return Forged(_name(found.spec), told(found.spec), problem=str(error))
+            return await self._declare(found.spec, heard)
+        except (Unfit, InvalidInput, Blocked, Retry) as error:
+            return Forged(name_of(found.spec), told(found.spec), problem=str(error))
 
-    async def _declare(self, spec: Mapping[str, Any], origin: Origin) -> Forged:
+    async def _look(self, spec: Mapping[str, Any], origin: Origin, into: str) -> _Wanted:
+        """What it asks for, and whether it may stand there. Unfit if not."""
         name = checked(spec.get("name"))
         wanted = await asyncio.to_thread(draft, spec)
-        target = self._directory / f"{name}.yaml"
-        old, before = await asyncio.to_thread(self._standing, name, target)
+        place = await asyncio.to_thread(self._place_of, name, origin, into)
+        old, before = await asyncio.to_thread(self._standing, name, place)
+        return _Wanted(name, wanted, place, old, before)
+
+    async def _declare(self, spec: Mapping[str, Any], heard: Heard) -> Forged:
+        origin = Origin(heard.name, heard.session, heard.model)
+        name, wanted, place, old, before = await self._look(spec, origin, heard.into)
         kept = Kept() if old is None else Kept.of(old)
         # `approve: auto` is never taken from a model: what stands there, a person wrote.
         agreed = kept.spec.get("approve") == "auto"
         await self._try(wanted, agreed=agreed)
+        file = str(place.file)
         if old is not None and dict(old.spec) == spec_of(wanted, kept):
-            return Forged(name, told(spec), file=str(target))
+            if heard.mends:
+                raise Unfit(NO_OTHER)
+            return Forged(name, told(spec), file, waits=self._waits(_at(old, file)))
         text = sheet(name, wanted, origin, kept)
-        await asyncio.to_thread(self._check, name, text, spec_of(wanted, kept))
-        await self._approvals.mark(Ref(KIND, name), auto=agreed)
-        await asyncio.to_thread(self._place, target, text.encode(), before)
-        new = difference(name, without_status(before.decode()), text)
-        return Forged(name, told(spec), file=str(target), diff=new)
+        check = (name, text, spec_of(wanted, kept))
+        made = _at(await asyncio.to_thread(self._check, *check), file)
+        await self._approvals.mark(made.ref, auto=agreed)
+        await asyncio.to_thread(self._write, place, text.encode(), before)
+        self._went[name] = file, origin
+        new = difference(place.shown, without_status(before.decode()), text)
+        return Forged(name, told(spec), file=file, diff=new, waits=self._waits(made))
 
     async def _try(self, wanted: Draft, *, agreed: bool) -> None:
         """Unfit for what is no program here, or breaks at once. Begun only if that was `agreed`."""
@@ -158,75 +184,67 @@ class Forge:
         except OSError as error:
             raise fault(error, str(self._rooms)) from error
 
-    def _standing(self, name: str, target: Path) -> tuple[Resource | None, bytes]:
+    def _place_of(self, name: str, origin: Origin, into: str) -> Place:
+        """Where it goes. Unfit where it would be a second of its name."""
+        wanted = self._places.within(into, name) if into else self._places.own(name)
+        file, where, ours = self._stands(name, origin)
+        if file in ("", str(wanted.file)):
+            return wanted
+        ours = ours and Path(file).name == wanted.file.name  # else it may stand among others
+        if ours and not into:
+            return self._places.at(file)
+        advice = "without --into it goes there" if ours else "ask for another name"
+        raise Unfit(f"command/{name} is declared in {where}; {advice}")
+
+    def _stands(self, name: str, origin: Origin) -> tuple[str, str, bool]:
+        """The file that declares the name, "" = none does, its line, and whether we wrote it."""
+        there = self._declared(Ref(KIND, name))
+        if there is not None:
+            self._went.pop(name, None)
+            return there.place.file, str(there.place), origin.wrote(there.annotations)
+        file, maker = self._went.get(name, ("", origin))
+        if not file or not os.path.lexists(file):
+            return "", "", False
+        return file, file, origin.wrote(maker.annotations)
+
+    def _standing(self, name: str, place: Place) -> tuple[Resource | None, bytes]:
         """The machine-made manifest of that name, and its bytes. Unfit for anybody else's."""
-        declared = self._declared(Ref(KIND, name))
-        if declared is not None and declared.place.file != str(target):
-            raise Unfit(f"command/{name} is declared in {declared.place}; ask for another name")
-        entry = self._files.look(target)
+        entry = place.files.look(place.file)
         if entry is None:
             self._taken.check(name)
             return None, b""
-        theirs = f"{target} was not forged; change it there, or ask for another name"
+        theirs = f"{place.file} was not forged; change it there, or ask for another name"
         if entry.form != "file":
             raise Unfit(theirs)
         try:
             old = look(self._book, name, entry.data)
         except Unfit:
-            raise Unfit(f"{target} does not hold as it stands; mend it first") from None
+            raise Unfit(f"{place.file} does not hold as it stands; mend it first") from None
         if FORGED_BY not in old.annotations:
             raise Unfit(theirs)
         return old, entry.data
 
-    def _check(self, name: str, text: str, spec: Mapping[str, Any]) -> None:
-        """Unfit unless the text says what is meant, by the rules of any manifest."""
-        if dict(look(self._book, name, text.encode()).spec) != spec:
+    def _check(self, name: str, text: str, spec: Mapping[str, Any]) -> Resource:
+        """What the text declares. Unfit unless that is meant, by the rules of any manifest."""
+        found = look(self._book, name, text.encode())
+        if dict(found.spec) != spec:
             raise Unfit("it cannot be written down as it is")
+        return found
 
-    def _place(self, target: Path, data: bytes, before: bytes) -> None:
+    def _write(self, place: Place, data: bytes, before: bytes) -> None:
+        files, target = place.files, place.file
         changed = Unfit(f"{target} was changed meanwhile; ask again")
-        entry = self._files.look(target)
+        entry = files.look(target)
         if (entry.data if entry else b"") != before:
             raise changed
         if before:
             spare = target.parent / ".p42" / f"{target.name}.{PREVIOUS}"
-            self._files.place(spare, before, mode=PRIVATE)
-        if not self._files.swap(target, data, was=before or None, mode=PRIVATE):
+            files.place(spare, before, mode=PRIVATE)
+        mode = entry.mode if entry else place.mode
+        if not files.swap(target, data, was=before or None, mode=mode):
             raise changed
 
 
-def specs(heard: Heard) -> Iterator[Found]:
-    """What a reply asks to be forged: calls of the tool, else json blocks that look like a spec.
-
-    Of the blocks the first counts whatever it holds; a later one only as something left out.
-    """
-    calls = [call for call in heard.calls if call.name == TOOL.name]
-    if calls:
-        yield from (Found(call.arguments) for call in calls)
-        return
-    for number, found in enumerate(blocks(heard.text)):
-        if number == 0 or {"name", "implementation"} <= found.spec.keys():
-            yield found
-
-
-def _described(spec: Mapping[str, Any], asked: str) -> Mapping[str, Any]:
-    """What it does is what was asked for, where the model does not say."""
-    if spec.get("description") or hidden(asked):
-        return spec
-    return {**spec, "description": asked}
-
-
-def told(spec: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A spec as the original tells it: without what is empty, and nothing it does not know."""
-    known = ("name", "description", "implementation", "language", "dependencies")
-    found = {key: spec[key] for key in known if spec.get(key)}
-    return {**found, "language": found.get("language", "bash")}
-
-
-def _left(found: Found) -> Forged:
-    return Forged(_name(found.spec), told(found.spec), problem=NOT_FIRST)
-
-
-def _name(spec: Mapping[str, Any]) -> str:
-    name = spec.get("name")
-    return name[:200] if isinstance(name, str) else ""
+def _at(resource: Resource, file: str) -> Resource:
+    """It was read in a directory of its own."""
+    return replace(resource, place=replace(resource.place, file=file))

@@ -2,6 +2,7 @@
 
     /forge                          the command that was spoken of
     /forge a command that ...       that one
+    /forge fix                      another version of the one whose tests failed
 
 What is wrong with an answer is said in the conversation, and it is asked for again, a few times.
 """
@@ -13,11 +14,15 @@ from dataclasses import replace
 from typing import Any
 
 from p42.ai.answering import Answering
+from p42.ai.forgefail import Failed, repair
 from p42.model.completion import Prompt, Tool
+from p42.model.session import Turn
 from p42.model.talk import Forged
 from p42.scripts.examples import simply
 
 WORD = "/forge"
+FIX = "fix"  # alone behind it; who wants a command that fixes something says more
+INTO = "--into"  # a word of the command line, which has taken it out where it counts
 TRIES = 4  # answers of one `/forge`; each is paid for
 MOST_TOKENS = 4096  # of an answer; a long script. An agent's own limit is for talk
 _TASK = """\
@@ -43,11 +48,40 @@ Now make the command we spoke of. Answer with one fenced json block and nothing 
 with name (a-z, 0-9 and -), description, implementation (the whole script), language (bash, python \
 or node) and dependencies (a list of programs)."""
 _AGAIN = "That cannot be used: "
+_REFUSED = "[p42] Of that answer no command was made: "
 
 
 def asks_for_command(text: str) -> bool:
     """Whether a message is `/forge`."""
     return text.split(maxsplit=1)[:1] == [WORD]
+
+
+def asks_for_repair(text: str) -> bool:
+    """Whether a message is `/forge fix`."""
+    return text.split() == [WORD, FIX]
+
+
+def asks_for_spoken(text: str) -> bool:
+    """Whether a message is `/forge` and no more."""
+    return text.split() == [WORD]
+
+
+def refused(forged: Sequence[Forged]) -> str:
+    """What a conversation is told of what it did not make; "" = nothing was refused."""
+    wrong = [f"{each.name}: {each.problem}" if each.name else each.problem
+             for each in forged if not each.file]  # fmt: skip
+    return f"{_REFUSED}{'; '.join(wrong)}" if wrong else ""
+
+
+def left_over(turn: Turn) -> str:
+    """What `refused` said, where that is the turn."""
+    return turn.content if turn.role == "user" and turn.content.startswith(_REFUSED) else ""
+
+
+def asks_for_directory(text: str) -> bool:
+    """Whether a message is `/forge --into ...`: nobody chooses a directory by what they say."""
+    word, *_ = [*_rest(text).split(maxsplit=1), ""]
+    return asks_for_command(text) and word.partition("=")[0] == INTO
 
 
 class ForgeAsk(Answering):
@@ -73,23 +107,28 @@ class ForgeAsk(Answering):
     async def _prompt(self) -> Prompt:
         prompt = await super()._prompt()
         self.request = self.request or await self._requested()
+        told = (prompt.system, repair(self.mends) if self.mends else "", _TASK)
         return replace(
-            prompt, system=f"{prompt.system}\n\n{_TASK}", shape=_SHAPE, tools=(),
+            prompt, system="\n\n".join(part for part in told if part), shape=_SHAPE, tools=(),
             max_tokens=max(MOST_TOKENS, prompt.max_tokens),
             simple=simply(self.request, tries=self.tries),
         )  # fmt: skip
 
     async def _requested(self) -> str:
         """What `/forge` is followed by; else what the person said last before it."""
+        if self.mends is not None:
+            return str(self.mends.spec.get("description") or self.mends.name)
         turns = await self._floor.sessions.turns(self.say.session)
         said = (turn.content for turn in reversed(turns) if turn.role == "user")
-        told = (text for text in said if not text.startswith(_AGAIN))
+        told = (text for text in said if not text.startswith((_AGAIN, _REFUSED)))
         wanted = (_rest(text) if asks_for_command(text) else text for text in told)
         return next((text for text in wanted if text.strip()), "a command")
 
 
-def in_words(text: str) -> str:
+def in_words(text: str, failed: Failed | None = None) -> str:
     """A message for an agent that is a program: `/forge` means nothing to it, or something else."""
+    if failed is not None:
+        return f"{repair(failed)}\n{_WORDS}"
     return f"{_WORDS}\n{_rest(text)}".strip() if asks_for_command(text) else text
 
 

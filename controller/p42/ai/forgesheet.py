@@ -23,12 +23,10 @@ from p42.model.look import Broken
 from p42.model.refs import Ref
 from p42.model.resource import API_VERSION, Resource
 from p42.scripts.draft import Draft
+from p42.scripts.notes import FORGED_BY, FORGED_IN, FORGED_MODEL
 from p42.scripts.reply import Unfit
 from p42.scripts.yamltext import flow, literal, scalar
 
-FORGED_BY = "p42.dev/forged-by"  # agent/NAME: who wrote it; the mark of a machine-made manifest
-FORGED_IN = "p42.dev/forged-in"  # the session it came out of
-FORGED_MODEL = "p42.dev/forged-model"
 _OURS = (FORGED_BY, FORGED_IN, FORGED_MODEL)
 _FROM_MODEL = ("description", "language", "dependencies", "source")
 _STATUS = re.compile(r"^status:.*", re.MULTILINE | re.DOTALL)  # a script's lines are indented
@@ -48,8 +46,19 @@ class Origin:
     def annotations(self) -> Mapping[str, str]:
         """As the manifest tells it."""
         told = (f"agent/{self.agent}", self.session, self.model)
-        return {key: _STRANGE.sub("-", word)[:LONGEST_WORD]
-                for key, word in zip(_OURS, told, strict=True) if word}  # fmt: skip
+        return {key: cleaned(word) for key, word in zip(_OURS, told, strict=True) if word}
+
+    def wrote(self, notes: Mapping[str, str]) -> bool:
+        """Whether these are of a manifest by the same agent, or out of the same session."""
+        ours = self.annotations
+        return FORGED_BY in notes and any(
+            key in ours and notes.get(key) == ours[key] for key in (FORGED_BY, FORGED_IN)
+        )
+
+
+def cleaned(word: str) -> str:
+    """An id that somebody else chose, as it stands in a note."""
+    return _STRANGE.sub("-", word)[:LONGEST_WORD]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +106,7 @@ def spec_of(draft: Draft, kept: Kept) -> Mapping[str, Any]:
 def look(book: KindBook, name: str, data: bytes) -> Resource:
     """What `data` declares, by the rules of any manifest. Unfit unless it is that one command."""
     with TemporaryDirectory(prefix="p42-") as directory:
-        path = Path(directory, f"{name}.yaml")
+        path = Path(directory).resolve() / f"{name}.yaml"
         path.write_bytes(data)
         documents = Reader(book).look_file(str(path), str(path)).documents
     if len(documents) != 1:
@@ -117,9 +126,8 @@ def without_status(text: str) -> str:
     return _STATUS.sub("", text)
 
 
-def difference(name: str, old: str, new: str) -> str:
-    """What changes in the manifest, for a person; "" = nothing."""
-    file = f"manifests/commands/{name}.yaml"
+def difference(file: str, old: str, new: str) -> str:
+    """What changes in the manifest `file`, for a person; "" = nothing."""
     before = old.splitlines(keepends=True)
     parts = difflib.unified_diff(
         before, new.splitlines(keepends=True), f"a/{file}" if old else "/dev/null", f"b/{file}"

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from p42.ai.forge import TOOL as FORGE_TOOL
+from p42.ai.forgefound import TOOL as FORGE_TOOL
 from p42.ai.toolarguments import fault
 from p42.ai.toolbench import Bench, Declared, Look, Served, Servers
 from p42.ai.toolcommand import SCHEMA, Bounds, call_command
@@ -33,11 +33,13 @@ SERVED = 90.0  # of one at a server, which may have to be started anew for it
 MOST = 100  # tools offered to one agent; vendors take 128 at most
 FORGE = "forge"  # the rule of the tool that declares a command: `forge: true` is its permission
 NOTED = (
-    "It becomes a manifest when you have answered. It cannot be run before a person has read and "
-    "approved it."
+    "It becomes a manifest when you have answered, if it is the first such call of your answer. It "
+    "cannot be run before a person has read and approved it."
 )
 DESCRIPTION = 500  # characters; what a manifest says is text of whoever wrote it
 
+# Which agent, in which session, wants to declare what: why it would be refused, "" = it would not.
+Unfit = Callable[[str, str, Mapping[str, Any]], Awaitable[str]]
 Do = Callable[[str, Mapping[str, Any]], Awaitable[str]]  # who calls, with which arguments
 
 
@@ -65,10 +67,14 @@ class Tools:
         self._servers = servers
         self._world: World | None = None
         self._bench: Bench | None = None
+        self._unfit: Unfit | None = None
 
-    def open(self, world: World, bench: Bench) -> None:
-        """From now on what is on `bench` can be called. Uses home, processes and journal."""
-        self._world, self._bench = world, bench
+    def open(self, world: World, bench: Bench, *, unfit: Unfit | None = None) -> None:
+        """From now on what is on `bench` can be called. Uses home, processes and journal.
+
+        `unfit` is asked about what an agent declares; None = whoever hears the reply says it.
+        """
+        self._world, self._bench, self._unfit = world, bench, unfit
 
     async def ready(self, name: str, agent: Mapping[str, Any]) -> Sequence[str]:
         """Have the Integrations among its tools come up; what is missing, in sentences."""
@@ -111,6 +117,9 @@ class Tools:
             return self.refuse(name, call, wrong, rule=entry.rule)
         try:
             async with asyncio.timeout(entry.seconds):
+                ask = self._unfit if entry.rule == FORGE else None
+                if ask is not None and (why := await ask(name, session, call.arguments)):
+                    return self.refuse(name, call, why, rule=FORGE)
                 result, failed = await entry.do(name, call.arguments), False
         except P42Error as error:
             result, failed = f"failed: {error}", True

@@ -13,8 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict
 
-from p42.ai.forge import PREVIOUS, PRIVATE
-from p42.ai.forgesheet import FORGED_BY, difference, without_status
+from p42.ai.forge import PREVIOUS
+from p42.ai.forgeplace import PRIVATE, Places
+from p42.ai.forgesheet import difference, without_status
 from p42.api.asking import asks
 from p42.api.house import engine_of, house_of
 from p42.api.words import must_exist, ref_of
@@ -22,7 +23,8 @@ from p42.model.errors import InvalidInput
 from p42.model.ports import World
 from p42.model.refs import Ref
 from p42.model.resource import Resource
-from p42.scripts.lock import Lock, name_of, parse, render, rolled_back
+from p42.scripts.lock import Lock, left_out, name_of, parse, render, rolled_back
+from p42.scripts.notes import FORGED_BY
 from p42.scripts.reply import Unfit
 
 
@@ -32,6 +34,8 @@ class Changed(TypedDict):
     ref: str
     file: str
     diff: str
+    to: str  # which version of its lock that is; "" = there is but one other
+    dropped: int  # of its earlier versions, the oldest: its file has no room for them
 
 
 @asks
@@ -63,7 +67,7 @@ async def forge(world: World, request: Of) -> Changed:
     was = await asyncio.to_thread(world.pins.look, ref)
     lock = replace(_read(ref, was), again=secrets.token_hex(4))
     await asyncio.to_thread(_write, world, ref, lock, was)
-    return {"ref": str(ref), "file": str(_file(resource)), "diff": ""}
+    return {"ref": str(ref), "file": str(_file(resource)), "diff": "", "to": "", "dropped": 0}
 
 
 def _command(world: World, text: str) -> Resource:
@@ -86,8 +90,11 @@ def _read(ref: Ref, data: bytes | None) -> Lock:
         raise InvalidInput(f"{name_of(ref.name)}: {error}; mend it, or delete it") from None
 
 
-def _write(world: World, ref: Ref, lock: Lock, was: bytes | None) -> None:
-    world.pins.write(ref, render(ref.name, lock), was=was)
+def _write(world: World, ref: Ref, lock: Lock, was: bytes | None) -> int:
+    """How many of its versions found no room."""
+    data = render(ref.name, lock)
+    world.pins.write(ref, data, was=was)
+    return left_out(lock, data)
 
 
 def _unpin(world: World, resource: Resource) -> Changed:
@@ -97,11 +104,13 @@ def _unpin(world: World, resource: Resource) -> Changed:
         new = rolled_back(old, resource.spec["prompt"], resource.spec.get("language"))
     except Unfit as error:
         raise InvalidInput(f"command/{ref.name}: {error}") from None
-    _write(world, ref, new, was)
+    dropped = _write(world, ref, new, was)
+    to = new.current.title if new.current is not None else ""
     parts = difflib.unified_diff(
         _script(old), _script(new), f"a/commands/{ref.name}", f"b/commands/{ref.name}"
     )
-    return {"ref": str(ref), "file": str(_file(resource)), "diff": "".join(parts)}
+    return {"ref": str(ref), "file": str(_file(resource)), "diff": "".join(parts), "to": to,
+            "dropped": dropped}  # fmt: skip
 
 
 def _script(lock: Lock) -> list[str]:
@@ -110,13 +119,17 @@ def _script(lock: Lock) -> list[str]:
 
 def _put_back(world: World, resource: Resource) -> Changed:
     """Of a manifest from a conversation: it and the one it replaced change places."""
-    ref, target = resource.ref, Path(resource.place.file)
+    place = Places(world.home, world.files, lambda: engine_of(world).sources).at(
+        resource.place.file
+    )
+    ref, target, files = resource.ref, place.file, place.files
     spare = target.parent / ".p42" / f"{target.name}.{PREVIOUS}"
-    now, before = world.files.look(target), world.files.look(spare)
+    now, before = files.look(target), files.look(spare)
     if now is None or before is None:
         raise InvalidInput(f"command/{ref.name}: no earlier version of it is kept")
     old, new = without_status(now.data.decode()), without_status(before.data.decode())
-    if not world.files.swap(target, new.encode(), was=now.data, mode=PRIVATE):
+    if not files.swap(target, new.encode(), was=now.data, mode=now.mode):
         raise InvalidInput(f"{target} was changed meanwhile; look at it and try again")
-    world.files.place(spare, now.data, mode=PRIVATE)
-    return {"ref": str(ref), "file": str(target), "diff": difference(ref.name, old, new)}
+    files.place(spare, now.data, mode=PRIVATE)
+    return {"ref": str(ref), "file": str(target), "diff": difference(place.shown, old, new),
+            "to": "", "dropped": 0}  # fmt: skip

@@ -23,7 +23,12 @@ def rollback(ref: Named, output: params.TableOrJson = "table") -> int:
     It stays there until the prompt changes. What was approved once needs no second word.
     """
     told = link.ask(home(), "rollback", {"ref": params.ref(ref)})
-    return _told(told, output, "is back at the version before")
+    which = (
+        f"is now the version of {told['to']}"
+        if told.get("to")
+        else ("has changed places with the version before")
+    )
+    return _told(told, output, which)
 
 
 def forge(ref: Named, output: params.TableOrJson = "table") -> int:
@@ -43,4 +48,6 @@ def _told(told: dict[str, Any], output: str, word: str) -> int:
     kind, _, name = told["ref"].partition("/")
     print(f"{kind.lower()}/{name} {word}")
     terminal.notice(f"changed: {terminal.plain(told['file'])}")
+    if dropped := told.get("dropped"):
+        terminal.notice(f"{dropped} of its oldest versions found no room there and went")
     return Exit.OK

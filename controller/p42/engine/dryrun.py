@@ -76,11 +76,12 @@ class DryRun:
         if held is not None and desk.gate.stand_in(ref) is None:
             self._tell(ref, held)
             return []
-        published = self._needs.published(ref)
+        resource, specs = wish.resource, desk.specs
+        published = self._needs.published(ref, spared=lambda: specs.spared(resource))
         if published is None:
             self._tell(ref, self._waits(wish))
             return []
-        want = desk.specs.want(wish.resource, published)
+        want = specs.want(resource, published)
         kind = desk.kinds[ref.kind]
         try:
             found = await look(Thing(ref, kind, desk.drivers[ref.kind], want), desk.clock.now)

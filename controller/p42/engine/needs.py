@@ -5,7 +5,7 @@ Nobody polls: a change of what a name publishes, or of why it does not, wakes th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from p42.model.kind import Published
@@ -70,12 +70,17 @@ class Needs:
         """Whether `ref` is ready for others."""
         return ref in self._published
 
-    def published(self, ref: Ref) -> Mapping[Ref, Published] | None:
-        """What all needs of `ref` publish; None while one of them does not."""
-        try:
-            return {need: self._published[need] for need in self.of(ref)}
-        except KeyError:
+    def published(
+        self, ref: Ref, *, spared: Callable[[], Collection[Ref]] = tuple
+    ) -> Mapping[Ref, Published] | None:
+        """What the needs of `ref` publish; None while one of them does not that is not `spared`.
+
+        Those are asked for only where something is missing.
+        """
+        unmet = self.unmet(ref)
+        if unmet and not set(unmet) <= set(spared()):
             return None
+        return {need: self._published[need] for need in self.of(ref) if need not in unmet}
 
     def unmet(self, ref: Ref) -> tuple[Ref, ...]:
         """Needs that publish nothing."""

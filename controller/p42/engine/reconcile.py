@@ -105,7 +105,7 @@ class Reconciler:
         wish, resource = case.wish, case.wish.resource
         typed = desk.specs.typed(resource)
         desk.needs.set(ref, typed.needs)
-        published = desk.needs.published(ref)
+        published = desk.needs.published(ref, spared=lambda: desk.specs.spared(resource))
         if published is None:
             self._waits(case)
             return

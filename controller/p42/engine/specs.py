@@ -93,6 +93,10 @@ class Specs:
         spec = self.typed(resource).spec
         return Want(resource.ref, spec, resource.annotations, resource.files, needs)
 
+    def spared(self, resource: Resource) -> frozenset[Ref]:
+        """Those of its needs that it can do without, as it stands."""
+        return frozenset(self._kinds[resource.ref.kind].spares(self.want(resource, {})))
+
     def forget(self, ref: Ref) -> None:
         """It is gone."""
         self._typed.pop(ref, None)

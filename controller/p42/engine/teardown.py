@@ -38,7 +38,7 @@ class Teardown:
             self._herald.post(ref, News(Status("Unknown", "Paused", message), Mend.USER))
             return
         if desk.records.get(ref) is None or deletion_of(wish.resource) == "retain":
-            self._finish(wish)  # never begun, or to be left as it is
+            await self._finish(wish)  # never begun, or to be left as it is
             return
         if user := self._still_in_use(ref):
             self._say(ref, f"after {user}")
@@ -49,7 +49,7 @@ class Teardown:
             if found.plan.again is not None:
                 desk.queue.add_after(ref, found.plan.again, Priority.HEAL)
             return
-        self._finish(wish)
+        await self._finish(wish)
 
     async def _remove(self, ref: Ref) -> Found:
         desk = self._desk
@@ -67,8 +67,9 @@ class Teardown:
             did=lambda step: desk.journal.note(ref, name_of(step), step.detail),
         )  # fmt: skip
 
-    def _finish(self, wish: Wish) -> None:
+    async def _finish(self, wish: Wish) -> None:
         desk, ref = self._desk, wish.resource.ref
+        await desk.gate.approvals.withdraw(ref)  # before the ledger: a crash does it again
         if not self._gone(ref):
             return
         desk.records.bury(ref)  # our status stands yet, in its document or beside it

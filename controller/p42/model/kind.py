@@ -51,7 +51,7 @@ class Want(Generic[Spec]):
 class Claim:
     """What a thing tells of its own origin: a machine made what it executes.
 
-    `file`, one of those its spec names, says that somebody agreed to `digest`; "" = it says not.
+    `file`, one of those its spec names, says that somebody agreed to `digest`; "" = none does.
     """
 
     file: str
@@ -90,6 +90,8 @@ class Kind(Generic[Spec, Seen, StepT]):
     `unasked`: whether the spec says that what a model wrote of it may run without a person's word.
     `claim`: what it tells of a machine that made it, None = nothing. `stands`: what of it is there
     now and would be run, in the form of `executes`; None where that is what was let through last.
+    `spares`: which of its needs a want can do without as it stands. It is planned also while they
+    publish nothing; they stay its needs in every other respect.
     """
 
     name: str  # "Command"
@@ -111,6 +113,7 @@ class Kind(Generic[Spec, Seen, StepT]):
     unasked: Callable[[Spec], bool] = lambda _: False
     claim: Callable[[Want[Spec]], Claim | None] = lambda _: None
     stands: Callable[[Want[Spec], Seen], bytes] | None = None
+    spares: Callable[[Want[Spec]], Iterable[Ref]] = lambda _: ()
 
 
 AnyKind = Kind[Any, Any, Any]

@@ -14,12 +14,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from p42.scripts.escaped import escaped_twice
 from p42.scripts.hidden import hidden
 from p42.scripts.language import Language, program_language, shebang_program
 from p42.scripts.reply import LONGEST, Unfit, shown
 
 MOST_TESTS = 8
 MOST_DEPENDENCIES = 32
+_LONGEST_FAULT = 200  # characters of what is wrong with it
 LONGEST_DESCRIPTION = 300  # characters; a line in `get -o wide`
 
 _LANGUAGES: Mapping[str, Language] = {
@@ -43,7 +45,7 @@ class Draft:
 
 def draft(given: Mapping[str, Any]) -> Draft:
     """Of a spec with implementation, language, description, dependencies, tests. Raises Unfit."""
-    source = _source(given.get("implementation"))
+    source = _source(given.get("implementation"), given.get("language"))
     language = _language(given.get("language"), source)
     if language == "python":
         _must_parse(source)
@@ -53,11 +55,13 @@ def draft(given: Mapping[str, Any]) -> Draft:
     )  # fmt: skip
 
 
-def _source(given: object) -> str:
+def _source(given: object, language: object) -> str:
     if given is None:
         raise Unfit("it has no implementation")
     if not isinstance(given, str):
         raise Unfit(f"its implementation is {shown(given)} and no text")
+    if escaped_twice(given, _meant(language, given)):
+        raise Unfit("its line breaks are escaped twice: it is one line, and holds \\n for each")
     body = given.partition("\n")[2] if given.startswith("#!") else given
     if not body.strip():
         raise Unfit("its implementation is empty")
@@ -69,14 +73,19 @@ def _source(given: object) -> str:
     return text if text.endswith("\n") else text + "\n"
 
 
+def _meant(given: object, source: str) -> Language:
+    """The language by what is said of it, before any of that is found wanting."""
+    told = _LANGUAGES.get(given.strip().lower()) if isinstance(given, str) else None
+    return told or program_language(shebang_program(source.encode(errors="replace"))) or "bash"
+
+
 def _language(given: object, source: str) -> Language:
     named = shebang_program(source.encode())
     if not named and source.startswith("#!"):
         raise Unfit("its first line names no program")
     known = program_language(named) if named else None
     if named and known is None:
-        twice = "; its line breaks are escaped twice" if "\\n" in source.split("\n")[0] else ""
-        raise Unfit(f"its first line names {shown(named)}, and not bash, python3 or node{twice}")
+        raise Unfit(f"its first line names {shown(named)}, and not bash, python3 or node")
     if given is None or given == "":
         return known or "bash"
     language = _LANGUAGES.get(given.strip().lower()) if isinstance(given, str) else None
@@ -94,7 +103,8 @@ def _must_parse(source: str) -> None:
             warnings.simplefilter("ignore")  # about the script, not about us
             ast.parse(source)
     except SyntaxError as error:
-        raise Unfit(f"it is no Python: line {error.lineno}: {shown(error.msg)}") from None
+        told = "".join(c if c.isprintable() else "?" for c in error.msg)[:_LONGEST_FAULT]
+        raise Unfit(f"it is no Python: line {error.lineno}: {told}") from None
     except (ValueError, RecursionError, MemoryError):
         raise Unfit("it is no Python that can be read") from None
 
@@ -130,7 +140,7 @@ def _tests(given: object) -> tuple[Mapping[str, Any], ...]:
         raise Unfit(f"its tests are no list of at most {MOST_TESTS}")
     if not all(isinstance(test, dict) for test in given):
         raise Unfit("its tests are no list of mappings")
-    if len(json.dumps(given)) > LONGEST or hidden("".join(_texts(given))):
+    if len(json.dumps(given)) > LONGEST or hidden("\n".join(_texts(given))):
         raise Unfit("its tests hold what cannot be seen, or too much")
     return tuple(given)
 

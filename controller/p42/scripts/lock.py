@@ -2,7 +2,7 @@
 
 Whoever has the file has the same bytes without a model. It changes when the prompt does, when a
 person asks for another try or for the version before, and when the version was approved. The ones
-before are kept in it, so git needs no history for a way back. Pure.
+that were in force before are kept in it, so git needs no history for a way back. Pure.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from p42.scripts.yamltext import Unreadable, flow, literal, read, scalar
 
 KEPT = 10  # earlier versions
 LARGEST = 768 << 10  # bytes; what a manifest names is read up to 1 MiB
+_SIGNED = 80  # bytes that an approval will need: to sign a version pushes none out
 _HEAD = """\
 # Forged by p42 from the prompt of Command/{name}. Commit it: others get the same bytes from it.
 # To change the command, change the prompt; `p42 rollback command/{name}` goes back a version.
@@ -37,6 +38,12 @@ class Version:
     dependencies: tuple[str, ...] = ()
     tests: tuple[Mapping[str, Any], ...] = ()
     approved: str = ""
+
+    @property
+    def title(self) -> str:
+        """How a person tells it from the others in its lock, which has no dates."""
+        by = f", by {self.model}" if self.model else ""
+        return f"promptDigest {self.prompt_digest[:12]}{by}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,8 @@ def parse(data: bytes) -> Lock:
 
 def render(name: str, lock: Lock) -> bytes:
     """The bytes of the lock file. The oldest versions go where they would make it too large."""
+    signed = lock.current is not None and lock.current.approved
+    most = LARGEST if signed else LARGEST - _SIGNED
     while True:
         parts = [_HEAD.format(name=name)]
         parts += [f"{key}: {value}" for key, value in _top(lock)]
@@ -102,16 +111,33 @@ def render(name: str, lock: Lock) -> bytes:
             parts.append("versions:\n")
             parts += [_item(version) for version in lock.earlier]
         data = "".join(parts).encode()
-        if len(data) <= LARGEST or not lock.earlier:
+        if len(data) <= most or not lock.earlier:
             return data
         lock = replace(lock, earlier=lock.earlier[:-1])
 
 
-def pinned(lock: Lock | None, version: Version) -> Lock:
-    """`version` on top of what was there."""
-    before = (lock.current,) if lock is not None and lock.current is not None else ()
-    earlier = lock.earlier if lock is not None else ()
-    return Lock(version, (*before, *earlier)[:KEPT])
+def left_out(lock: Lock, data: bytes) -> int:
+    """How many versions of `lock` found no place in `data`, its file."""
+    return len(lock.earlier) - len(parse(data).earlier)
+
+
+def same(one: Version, other: Version) -> bool:
+    """Whether two versions are one script, whoever approved it."""
+    return replace(one, approved="") == replace(other, approved="")
+
+
+def pinned(lock: Lock | None, version: Version, *, ran: bool = True) -> Lock:
+    """`version` on top of what was there. `ran`: whether what it replaces was ever in force.
+
+    What never was is nothing to go back to, and goes. A version that was there before, of a prompt
+    that is back, is there once, as it was agreed to.
+    """
+    if lock is None:
+        return Lock(version)
+    before = (lock.current,) if lock.current is not None else ()
+    known = next((each for each in (*before, *lock.earlier) if same(each, version)), version)
+    earlier = (*(before if ran else ()), *lock.earlier)
+    return Lock(known, tuple(each for each in earlier if not same(each, version))[:KEPT])
 
 
 def rolled_back(lock: Lock, prompt: str, language: str | None) -> Lock:

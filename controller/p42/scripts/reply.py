@@ -15,6 +15,7 @@ LONGEST = 256 << 10  # characters of a block, bytes of a script; a manifest has 
 
 _OPENS = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([^\s`]*)")
 _CLOSES = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*$")
+_SCRIPT = "implementation"
 _CUT = (
     "the reply ends in the middle of its json block; ask for it again, or raise the agent's "
     "maxTokens"
@@ -26,19 +27,24 @@ class Unfit(ValueError):
 
 
 class Found(NamedTuple):
-    """A block. `problem`: why it holds no JSON object; `spec` is empty then."""
+    """A block. `problem`: why it holds no JSON object; `spec` is empty then.
+
+    `meant`: it speaks of an implementation, as JSON in a talk about anything else does not.
+    """
 
     spec: Mapping[str, Any]
     problem: str = ""
+    meant: bool = False
 
 
 def blocks(text: str) -> Iterator[Found]:
     """Every fenced block marked json, in order."""
     for body, closed in _fenced(text):
         try:
-            yield Found(loaded(body))
+            spec = loaded(body)
+            yield Found(spec, meant=_SCRIPT in spec)
         except Unfit as error:
-            yield Found({}, str(error) if closed else _CUT)
+            yield Found({}, str(error) if closed else _CUT, meant=_SCRIPT in body)
 
 
 def loaded(text: str) -> Mapping[str, Any]:

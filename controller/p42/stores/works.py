@@ -45,7 +45,7 @@ class _Done(NamedTuple):
 
 
 class SqliteWorks:
-    """The Works port. `wake(ref)` is called in the loop when work of `ref` has ended."""
+    """The Works port. `wake(ref)` is called in the loop when work that `ref` wanted has ended."""
 
     def __init__(
         self,
@@ -62,6 +62,7 @@ class SqliteWorks:
         self._redact = redact
         self._slots = asyncio.Semaphore(parallel)
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._wanted: dict[str, set[Ref]] = {}  # by whom, as long as it runs
         self._group: asyncio.TaskGroup | None = None
         self._done = dict(database.load(_LOAD, _read))
         self._position = max((done.position for done in self._done.values()), default=0)
@@ -84,22 +85,34 @@ class SqliteWorks:
         if group is not None:
             await group.__aexit__(kind, error, trace)
 
-    def get(self, work: str) -> Work | None:
-        """None = never started, or interrupted by a crash before its result was committed."""
+    def get(self, work: str, *, tell: Ref | None = None) -> Work | None:
+        """None = never started, or interrupted by a crash before its result was committed.
+
+        While it runs, `tell` is put among those that are woken at its end.
+        """
         if work in self._running:
+            if tell is not None:
+                self._wanted[work].add(tell)
             return Work(work, "running")
         done = self._done.get(work)
         return None if done is None else Work(work, "done", done.outcome)
 
     def start(self, ref: Ref, work: str, do: Callable[[], Awaitable[Outcome]]) -> None:
-        """Start unless it runs or is done. At its end commits the outcome, then wakes `ref`."""
-        if work in self._running or work in self._done:
+        """Start unless it runs or is done. At its end commits the outcome, then wakes `ref`.
+
+        Work that `ref` shares with others, two prompts of one text say, wakes all who wanted it.
+        """
+        if work in self._running:
+            self._wanted[work].add(ref)
+            return
+        if work in self._done:
             return
         if self._group is None:
             raise RuntimeError("work was started before `async with works` or after it")
         task = self._group.create_task(self._run(ref, work, do), name=f"work {work} of {ref}")
         self._running[work] = task
-        task.add_done_callback(lambda ended: self._ended(ref, work, ended))
+        self._wanted[work] = {ref}
+        task.add_done_callback(lambda ended: self._ended(work, ended))
 
     async def forget(self, work: str) -> None:
         """Drop a committed outcome, so that the work may run again."""
@@ -109,11 +122,13 @@ class SqliteWorks:
 
         await self._database.write(lambda db: db.execute(_FORGET, (work,)), then=then)
 
-    def _ended(self, ref: Ref, work: str, task: asyncio.Task[None]) -> None:
+    def _ended(self, work: str, task: asyncio.Task[None]) -> None:
         # Not in the task itself: one that is cancelled before its first step runs no line of it.
         self._running.pop(work, None)
+        wanted = self._wanted.pop(work, set())
         if not task.cancelled():
-            self._wake(ref)
+            for ref in sorted(wanted):
+                self._wake(ref)
 
     async def _run(self, ref: Ref, work: str, do: Callable[[], Awaitable[Outcome]]) -> None:
         async with self._slots:

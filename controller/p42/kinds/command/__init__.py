@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from p42.kinds.command.driver import Driver
-from p42.kinds.command.pinned import claim
+from p42.kinds.command.pinned import claim, meant
 from p42.kinds.command.plan import finish, plan, predict
 from p42.kinds.command.runs import executes, stands, told
 from p42.kinds.command.seen import Seen, Step
@@ -18,6 +18,11 @@ from p42.model.status import Facts
 def _needs(spec: Command) -> Iterable[Ref]:
     if spec.agent_ref is not None:
         yield Ref("Agent", spec.agent_ref)
+
+
+def _spares(want: Want[Command]) -> Iterable[Ref]:
+    """Whoever forges it is needed until that was done: what is pinned needs no model."""
+    return () if meant(want) is None else _needs(want.spec)
 
 
 def _publish(want: Want[Command], _seen: Seen) -> Facts:
@@ -46,6 +51,7 @@ kind: Kind[Command, Seen, Step] = Kind(
     unasked=lambda spec: spec.approve == "auto",
     claim=claim,
     stands=stands,
+    spares=_spares,
     # The lock stands in the user's tree, what is known of approval in the engine's book: neither
     # goes with the command.
     volatile=frozenset(

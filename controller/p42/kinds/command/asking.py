@@ -49,10 +49,15 @@ class Asked:
 
 
 class Failed(NamedTuple):
-    """An answer that was tried and is not good enough, and why."""
+    """An answer that is not good enough, and why. `version`: None for one that is no command.
 
-    version: Version
+    `said`: that one's text. `tested`: it came to its tests, and failed one.
+    """
+
+    version: Version | None
     problem: str
+    said: str = ""
+    tested: bool = False
 
 
 def asked(want: Want[Command], failed: Sequence[Failed] = ()) -> Asked:
@@ -80,7 +85,10 @@ def work_of(want: Want[Command], again: str, failed: Sequence[Failed] = ()) -> s
     spec, facts = want.spec, _agent(want)
     told = {key: facts.get(key) for key in ("persona", "accountRef", "model", "temperature")}
     inputs: list[Any] = [_question(spec), spec.language, spec.agent_ref, spec.model, told, again]
-    inputs += [[kept(each.version).decode(), each.problem] for each in failed]
+    inputs += [
+        [kept(each.version).decode() if each.version else each.said, each.problem]
+        for each in failed
+    ]
     text = json.dumps(inputs, sort_keys=True)
     return "forge-" + hashlib.sha256(text.encode()).hexdigest()[:24]
 
@@ -123,7 +131,13 @@ def version_of(result: bytes) -> Version | None:
 
 def _talk(failed: Sequence[Failed]) -> Iterator[Message]:
     """What was answered so far, and what came of it."""
-    for version, problem in failed:
+    for version, problem, said, _ in failed:
+        if version is None:
+            yield Message("assistant", said or "...")
+            yield Message("user", (
+                f"That cannot be used: {problem}. Answer again, with the JSON object only."
+            ))  # fmt: skip
+            continue
         yield Message("assistant", json.dumps({
             "language": version.language, "dependencies": list(version.dependencies),
             "implementation": version.source,

@@ -1,11 +1,12 @@
 """Attempts: how far the forging of a prompt has come, told by the works that were committed.
 
-    ask -> answer -> read and tested -> good: into the lock
-                          |
-                          not good: ask again, with what was wrong, up to MOST answers
+    ask -> answer -> a command? -> read and tested -> good: into the lock
+                          |               |
+                          not good: ask again, with what was wrong, up to MOST answers in all
 
-An answer is committed by its asking, and what came of trying it by its trial; the id of the next
-asking is made of both. So a crash anywhere repeats at most a trial, and never pays twice.
+An answer is committed by its asking, whatever it is, and what came of trying it by its trial; the
+id of the next asking is made of both. So a crash anywhere repeats at most a trial, and never pays
+twice for an answer that came.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass, replace
 
 from p42.kinds.command import asking, trial
 from p42.kinds.command.asking import Failed
+from p42.kinds.command.forging import unfit_of
 from p42.kinds.command.pinned import meant
 from p42.kinds.command.runs import executes
 from p42.kinds.command.seen import Stage, Trial
@@ -25,7 +27,7 @@ from p42.model.plan import Outcome
 from p42.model.ports import Work
 from p42.scripts.lock import Lock, Version, name_of, render
 
-MOST = 3  # answers that are tried; each is paid for
+MOST = 3  # answers, of whatever sort; each is paid for
 
 Find = Callable[[str], Work | None]
 
@@ -63,6 +65,9 @@ def last(
     while len(failed) < MOST:
         work = asking.work_of(want, again, failed)
         state, outcome = _how(find(work))
+        if (said := unfit_of(outcome)) is not None and outcome is not None:
+            failed = (*failed, Failed(None, outcome.detail, said))
+            continue
         version = asking.version_of(outcome.result) if outcome and outcome.ok else None
         check = None if version is None else check_of(want, version, installed)
         if check is None:
@@ -70,8 +75,17 @@ def last(
         state, outcome = _tried(check, find)
         if state != "failed" or outcome is None:
             return Attempt("check", check.work, state, outcome, failed, check)
-        failed = (*failed, Failed(check.version, outcome.detail))
+        tested = outcome.result != trial.UNTESTED
+        failed = (*failed, Failed(check.version, outcome.detail, tested=tested))
     return Attempt("over", "", "failed", None, failed)
+
+
+def verdict(failed: tuple[Failed, ...]) -> str:
+    """What came of so many answers, in a sentence."""
+    made = [each for each in failed if each.version is not None]
+    what = "scripts" if len(made) == len(failed) else "answers"
+    none = "is good enough" if made else "is a command"
+    return f"of {len(failed)} {what} none {none}; the last: {failed[-1].problem}"
 
 
 def check_of(
@@ -94,11 +108,6 @@ def check_of(
     digest = hashlib.sha256(executes(real)).hexdigest()[:24]
     work, tests = (f"tests-{digest}", spec.tests) if runs else (f"read-{digest}", ())
     return Check(work, f"tests-{digest}", version, real, tests)
-
-
-def same(one: Version, other: Version) -> bool:
-    """Whether two versions are one script, whoever approved it."""
-    return replace(one, approved="") == replace(other, approved="")
 
 
 def _tried(check: Check, find: Find) -> tuple[Trial, Outcome | None]:

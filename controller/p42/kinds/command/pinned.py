@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from p42.kinds.command.spec import Command, Test
 from p42.model.kind import Claim, Want
 from p42.scripts.lock import Lock, Version, name_of, parse
+from p42.scripts.notes import FORGED_BY
 from p42.scripts.reply import Unfit
 
 _TESTS = TypeAdapter(tuple[Test, ...])
@@ -54,8 +55,13 @@ def locked(want: Want[Command]) -> Lock | None:
 
 
 def claim(want: Want[Command]) -> Claim | None:
-    """That a model made it, where a lock is what it runs; and what the lock says was agreed to."""
-    if want.spec.prompt is None or meant(want) is None:
+    """That a model made it: a lock is what it runs, or its manifest came out of a conversation.
+
+    A lock may say what was agreed to.
+    """
+    if want.spec.prompt is None:
+        return Claim("") if FORGED_BY in want.annotations else None
+    if meant(want) is None:
         return None
     lock = locked(want)
     approved = lock.current.approved if lock is not None and lock.current is not None else ""

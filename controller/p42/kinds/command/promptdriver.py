@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from p42.kinds.command import trial
 from p42.kinds.command.asking import asked, kept
-from p42.kinds.command.attempts import Attempt, last, same
-from p42.kinds.command.forging import Work, failure_of
+from p42.kinds.command.attempts import Attempt, last, verdict
+from p42.kinds.command.forging import Failure, Work, failure_of, told
 from p42.kinds.command.pinned import meant
 from p42.kinds.command.promptplan import again
 from p42.kinds.command.runs import executes, forged
@@ -18,7 +18,7 @@ from p42.model.errors import Blocked
 from p42.model.grants import Grants
 from p42.model.kind import Want
 from p42.model.ports import World
-from p42.scripts.lock import name_of, parse
+from p42.scripts.lock import name_of, parse, same
 from p42.scripts.reply import Unfit
 
 PromptStep = Mark | Agree | StartForge | StartCheck | Pin | Sign
@@ -53,9 +53,9 @@ class PromptDriver:
         if found.check is not None:
             return replace(seen, result=kept(found.check.version))
         if found.stage == "over":
-            said = found.failed[-1].problem
-            told = f"of {len(found.failed)} scripts none is good enough; the last: {said}"
-            return replace(seen, verdict=told, result=b"")
+            tested = any(each.tested for each in found.failed)
+            why = told(Failure("TestsFailed" if tested else "Blocked"))
+            return replace(seen, verdict=verdict(found.failed), result=why)
         if found.outcome is None:
             return replace(seen, verdict="", result=b"")
         return replace(seen, verdict=found.outcome.detail, result=found.outcome.result)
@@ -68,16 +68,18 @@ class PromptDriver:
         lock, found = parse(want.files[name_of(want.ref.name)]), self._last(want)
         if lock.current is None or found.stage == "over":
             return seen
-        if not (found.failed and same(found.failed[-1].version, lock.current)):
+        tried = [each.version for each in found.failed if each.version is not None]
+        if not (tried and same(tried[-1], lock.current)):
             return seen
         if found.check and any(same(found.check.version, each) for each in lock.earlier):
             return seen
         return self._forging(want, seen)
 
     def _last(self, want: Want[Command]) -> Attempt:
-        files = self._world.files
+        files, works = self._world.files, self._world.works
+        # Another prompt of the same text may have asked: both hear of the answer.
         return last(
-            want, again(want), find=self._world.works.get,
+            want, again(want), find=lambda work: works.get(work, tell=want.ref),
             installed=lambda program: files.which(program) is not None,
         )  # fmt: skip
 

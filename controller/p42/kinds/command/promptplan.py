@@ -30,8 +30,10 @@ from p42.kinds.command.spec import Command
 from p42.model.approval import digest_of
 from p42.model.kind import Want
 from p42.model.plan import Instant, Plan
+from p42.model.reasons import PASSING, REASONS, Mend
 from p42.model.status import Status, in_progress
-from p42.scripts.lock import name_of, parse, pinned, render
+from p42.scripts.lock import Lock, left_out, name_of, parse, pinned, render
+from p42.scripts.marker import made_of
 from p42.scripts.reply import Unfit
 
 UNTOLD = b"# what the model will answer\n"  # the lock of a dry run
@@ -57,7 +59,9 @@ def forging(want: Want[Command], seen: Seen, now: Instant) -> Plan[Step]:
         text = str(error)
         told = text if text.startswith("agent/") else f"{file}: {text}; mend it, or delete it"
         return Plan((), _blocked(told))
-    if seen.lock is not None and (seen.lock == UNTOLD or fits(want.spec, seen.lock)):
+    if seen.lock == UNTOLD:
+        return Plan((), in_progress(f"what it answers is to be pinned in {file}"))
+    if seen.lock is not None and fits(want.spec, seen.lock):
         if seen.lock != want.files.get(file):
             return Plan((), in_progress(f"{file} was written and is being read"))
         if meant(want) is None:
@@ -77,15 +81,16 @@ def forging(want: Want[Command], seen: Seen, now: Instant) -> Plan[Step]:
         case _, "running":
             return Plan((), in_progress(f"{whom} is asked for a script"), in_flight=True)
         case _, "passed":
-            return Plan((*marked, Pin(_lock(want, seen), seen.lock)), in_progress("to be pinned"))
-        case "check" | "over", "failed":
+            return Plan((*marked, _pin(want, seen)), in_progress("to be pinned"))
+        case "check", "failed":
             return Plan((), _failed(want, seen, "TestsFailed"))
         case _, "failed":
             failure = failure_of(seen.result)
             if failure.again and now >= failure.again:
                 return Plan((*marked, start), in_progress("to be forged"))
-            again_at = AGAIN_FIRST if failure.again else None
-            return Plan((), _failed(want, seen, failure.reason), again_at)
+            if failure.again:
+                return Plan((), _put_off(seen, failure.reason), AGAIN_FIRST)
+            return Plan((), _failed(want, seen, failure.reason))
     return Plan((*marked, start), in_progress("to be forged"))
 
 
@@ -124,13 +129,27 @@ def _signature(want: Want[Command], seen: Seen, digest: str) -> tuple[Step, ...]
     return (Sign(render(want.ref.name, approved), data),)
 
 
-def _lock(want: Want[Command], seen: Seen) -> bytes:
-    """The lock with what the model answered on top of what is there."""
+def _pin(want: Want[Command], seen: Seen) -> Pin:
+    """Puts what the model answered on top of what is in the lock."""
     version = version_of(seen.result)
     if version is None:
-        return UNTOLD
+        return Pin(UNTOLD, seen.lock)
     before = parse(seen.lock) if seen.lock is not None else None
-    return render(want.ref.name, pinned(before, version))
+    lock = pinned(before, version, ran=before is not None and _ran(want, seen, before))
+    data = render(want.ref.name, lock)
+    return Pin(data, seen.lock, left_out(lock, data))
+
+
+def _ran(want: Want[Command], seen: Seen, lock: Lock) -> bool:
+    """Whether the version in the lock was ever in force, here or where the lock comes from."""
+    version, spec = lock.current, want.spec
+    if version is None or version.approved:
+        return version is not None
+    if lock.fits(spec.prompt or "", spec.language):
+        return False  # it is replaced for its own prompt, and nobody asked for that: it failed
+    if seen.form == "file" and seen.ours:
+        return made_of(seen.data, version.source.encode())
+    return spec.approve == "auto"  # nothing is signed then, and nothing here tells
 
 
 def _unapproved(want: Want[Command]) -> Status:
@@ -143,11 +162,24 @@ def _asks_again(want: Want[Command], failed: Status) -> Status:
     return replace(failed, message=failed.message + more, template=failed.template + more)
 
 
+def _old(seen: Seen) -> str:
+    return "; the old version stays" if seen.form == "file" and seen.ours else ""
+
+
+def _put_off(seen: Seen, reason: str) -> Status:
+    """What time mends, or a person elsewhere: nothing is wrong with the prompt."""
+    passing = reason in PASSING or REASONS[reason].mend is Mend.TIME
+    tail = f"it is forged once that {'has passed' if passing else 'is mended'}"
+    return Status(
+        "False", reason, message=f"{seen.verdict}{_old(seen)}; {tail}",
+        template=f"its prompt could not be forged yet; {tail}",
+    )  # fmt: skip
+
+
 def _failed(want: Want[Command], seen: Seen, reason: str) -> Status:
-    old = "; the old version stays" if seen.form == "file" and seen.ours else ""
     retry = f"change the prompt, or: p42 forge command/{want.ref.name}"
     return Status(
-        "False", reason, message=f"{seen.verdict}{old}; {retry}",
+        "False", reason, message=f"{seen.verdict}{_old(seen)}; {retry}",
         template=f"its prompt could not be forged; {retry}",
     )  # fmt: skip
 

@@ -113,15 +113,22 @@ class StartCheck:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """Write what the model answered into the lock. `was`: what stands there now, None = nothing."""
+    """Write what the model answered into the lock. `was`: what stands there now, None = nothing.
+
+    `dropped`: earlier versions that the file has no room for.
+    """
 
     data: bytes
     was: bytes | None
+    dropped: int = 0
 
     @property
     def detail(self) -> str:
         """What changes, for `diff`."""
-        return "its lock is changed" if self.was else "its lock is new"
+        lost = (
+            f"; {self.dropped} of the oldest versions found no room in it" if self.dropped else ""
+        )
+        return ("its lock is changed" if self.was else "its lock is new") + lost
 
 
 @dataclass(frozen=True, slots=True)
