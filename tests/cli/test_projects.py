@@ -29,24 +29,6 @@ def test_top_prints_once_into_a_pipe(daemon: Scripted, capsys: pytest.CaptureFix
     assert json.loads(capsys.readouterr().out)["items"][0]["name"] == "a"
 
 
-def test_chat_with_a_project_that_has_no_socket_says_why(
-    daemon: Scripted, capsys: pytest.CaptureFixture[str]
-) -> None:
-    condition = {"type": "Ready", "status": "False", "reason": "Waiting", "message": "Agent/muse"}
-    daemon.answers["get"] = {"items": [{"status": {"conditions": [condition]}}]}
-    assert run(["chat", "garden", "hi"]) == 1
-    assert "projectci/garden has no socket yet: Agent/muse" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("words", [("hello, who are you?",), ("Hello", "who", "are", "you?")])
-def test_chat_takes_what_cannot_be_a_name_for_a_message_to_numa(
-    daemon: Scripted, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
-) -> None:
-    daemon.answers["get"] = {"items": [{"status": {"conditions": [{"reason": "Waiting"}]}}]}
-    assert run(["chat", *words]) == 1
-    assert "projectci/numa has no socket yet" in capsys.readouterr().err
-
-
 def test_a_restart_of_the_service_leaves_children_alone() -> None:
     """The keeper is another unit, and the daemon is told to leave by the signal that keeps them."""
     daemon = units.systemd("/home/me/.port42")

@@ -65,12 +65,14 @@ def test_chat_answers_through_the_agent_with_the_projects_page(
 ) -> None:
     reply = chat(daemon, "tea", "how hot?")
     assert reply["type"] == "response"
-    assert reply["content"] == "I heard: [Project: Tea] how hot?"
+    assert reply["content"].startswith("I heard: What stands between lines")
+    assert reply["content"].endswith("\n\nhow hot?")
+    assert " README.md]\n# Tea" in reply["content"]
     system = model.completions[-1].body["messages"][0]["content"]
-    assert system.startswith("You are steady.\n\nMind the kettle.")
-    assert "<README.md>\n# Tea" in system
+    assert system.startswith("You are steady.\n\nProject Tea at /")
+    assert system.endswith("\n\nMind the kettle.")
     again = chat(daemon, "tea", "how long?")
-    assert again["content"] == "I heard: [Project: Tea] how hot? | [Project: Tea] how long?"
+    assert again["content"].endswith("\n\nhow hot? | how long?")
     assert daemon.ask("session.show", session="projectci/tea")["agent"] == "engineer"
 
 
@@ -85,6 +87,8 @@ class Terminal(threading.Thread):
 
     def run(self) -> None:
         for part in self._parts:
+            if "attached" in part["stream"]:
+                continue
             self.got.append(part["stream"])
             if self._shows:
                 asked = {"id": part["stream"]["id"]}
@@ -104,25 +108,29 @@ class Terminal(threading.Thread):
 
 def test_a_message_goes_to_the_person_and_falls_back_when_nobody_shows_it(daemon: Daemon) -> None:
     told = daemon.ask("project.forward", project="milk", target="jill")
-    assert told == {"project": "milk", "target": "jill", "attached": False}
-    assert chat(daemon, "milk", "anyone?")["content"].endswith("[Project: Milk] anyone?")
+    assert told == {"project": "milk", "target": "jill", "attached": False, "companion": False}
+    assert chat(daemon, "milk", "anyone?")["content"].endswith("anyone?")
     jill = Terminal(daemon, "jill").attached()
     assert chat(daemon, "milk", "hello")["content"] == "Message forwarded to jill"
     jill.join(PATIENCE)
     assert [(each["from"], each["text"]) for each in jill.got] == [("milk", "hello")]
     assert daemon.ask("project.unforward", project="milk")["was"] == "jill"
-    assert "[Project: Milk] again" in chat(daemon, "milk", "again")["content"]
+    assert daemon.ask("project.unforward", project="milk")["was"] == ""
+    assert "again" in chat(daemon, "milk", "again")["content"]
 
 
 def test_another_projects_companion_can_answer(daemon: Daemon, model: OpenAIServer) -> None:
-    daemon.ask("project.forward", project="milk", target="tea")
+    told = daemon.ask("project.forward", project="Milk", target="tea")
+    assert (told["project"], told["attached"], told["companion"]) == ("milk", False, True)
     before = len(model.completions)
-    assert "[Project: Milk] over to you" in chat(daemon, "milk", "over to you")["content"]
+    assert "over to you" in chat(daemon, "milk", "over to you")["content"]
     assert len(model.completions) == before + 1
     daemon.ask("project.unforward", project="milk")
 
 
-@pytest.mark.parametrize(("project", "target"), [("tea", "tea"), ("tea", "../x"), ("none", "jill")])
+@pytest.mark.parametrize(
+    ("project", "target"), [("tea", "tea"), ("tea", "../x"), ("none", "jill"), ("tea", "")]
+)
 def test_what_cannot_be_forwarded_is_refused(daemon: Daemon, project: str, target: str) -> None:
     from p42.model.errors import P42Error
 
@@ -142,4 +150,4 @@ def test_a_forward_outlives_the_daemon(tmp_path: Path, model: OpenAIServer) -> N
             if attempt == 0:
                 daemon.ask("project.forward", project="one", target="jill")
             items = daemon.ask("project.forwards")["items"]
-            assert items == [{"project": "one", "target": "jill", "attached": False}]
+            assert [(each["project"], each["target"]) for each in items] == [("one", "jill")]

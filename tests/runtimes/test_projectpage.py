@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from p42.runtimes.processes import LocalProcesses
-from p42.runtimes.projectpage import INTRO, ProjectPages, told
+from p42.runtimes.projectpage import INTRO, ProjectPages, shares, told
+
+KEY = b"nobody knows"
+FENCE = re.compile(r"^\[(\w+) README.md\]$", re.M)
 
 
 def pages(home: Path, now: list[float]) -> ProjectPages:
@@ -27,9 +34,9 @@ def repository(directory: Path) -> None:
 async def test_a_page_has_readme_agents_and_commits(tmp_path: Path) -> None:
     repository(tmp_path / "tea")
     page = await pages(tmp_path, [0.0]).page(tmp_path / "tea")
-    assert page.startswith(INTRO)
-    assert "<README.md>\n# Tea" in page
-    assert "<AGENTS.md>\nUse tabs." in page
+    assert page.startswith(INTRO.partition("{")[0])
+    assert " README.md]\n# Tea" in page
+    assert " AGENTS.md]\nUse tabs." in page
     assert "tea: Boil water first" in page
 
 
@@ -49,7 +56,48 @@ async def test_nothing_there_tells_nothing(tmp_path: Path) -> None:
 
 
 def test_what_is_long_is_cut_at_a_line_and_says_so() -> None:
-    page = told([("README.md", "line\n" * 1000), ("AGENTS.md", "short")], 300)
-    assert len(page) < 450
-    assert "line\n[...]" in page
-    assert "<AGENTS.md>\nshort" in page
+    page = told([("README.md", "line\n" * 1000), ("AGENTS.md", "short")], 300, key=KEY)
+    assert len(page) < 700
+    assert "line\n[...]\n[" in page
+    assert " AGENTS.md]\nshort\n" in page
+
+
+def test_a_small_part_leaves_its_room_to_the_large_ones_wherever_it_stands() -> None:
+    """100 kB of README beside one line of AGENTS.md had 1,877 of 4,500 characters."""
+    parts = [("README.md", "x" * 100_000), ("AGENTS.md", "Use tabs."), ("git log", "c\n" * 60)]
+    page = told(parts, 4500, key=KEY)
+    assert page.count("x") > 4300
+    assert "Use tabs." in page
+    assert page.count("c\n") >= 60
+
+
+@given(st.lists(st.integers(0, 10_000), max_size=6), st.integers(0, 5000))
+def test_shares_waste_nothing_and_never_exceed_the_room(sizes: list[int], room: int) -> None:
+    found = shares(sizes, room)
+    assert sum(found) <= room
+    assert all(0 <= share <= size for share, size in zip(found, sizes, strict=True))
+    wanting = [s for s, size in zip(found, sizes, strict=True) if s < size]
+    assert not wanting or sum(found) > room - len(sizes)
+    assert not wanting or min(wanting) >= max(found) - len(sizes)
+
+
+@given(st.text(max_size=300), st.integers(0, 200))
+def test_a_page_is_bounded_in_bytes(text: str, room: int) -> None:
+    """A character of Japanese is a token or more, and three bytes."""
+    page = told([("README.md", text)], room, key=KEY)
+    assert len(page.encode()) <= len(told([("README.md", "")], 0, key=KEY)) + max(room, 6)
+
+
+@given(st.text(max_size=300))
+def test_no_text_holds_its_own_fence(text: str) -> None:
+    page = told([("README.md", text), ("AGENTS.md", text)], 4500, key=KEY)
+    code = FENCE.findall(page)[0]
+    assert page.count(code) == 5  # the introduction, and two fences of two lines
+
+
+def test_the_same_page_is_the_same_text_and_another_has_another_fence() -> None:
+    """A local model reads 1,500 tokens in seconds: what stays the same it need not read again."""
+    one, two = ([("README.md", text)] for text in ("one", "two"))
+    assert told(one, 99, key=KEY) == told(one, 99, key=KEY)
+    pages = [told(parts, 99, key=key) for parts in (one, two) for key in (KEY, b"k")]
+    assert len({FENCE.findall(page)[0] for page in pages}) == 4

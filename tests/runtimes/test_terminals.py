@@ -6,18 +6,17 @@ import asyncio
 
 import pytest
 
-from p42.model.errors import P42Error
+from p42.model.errors import InvalidInput
 from p42.runtimes.terminals import Delivery, Terminals
 
 
 async def shown_by(terminals: Terminals, name: str, *, confirm: bool) -> list[Delivery]:
     """What a terminal called `name` gets until its first message was handled."""
-    coming = terminals.attach(name)
-    found = [await anext(coming)]
-    if confirm:
-        assert terminals.confirm(found[0].id)
-    await coming.aclose()  # type: ignore[attr-defined]
-    return found
+    with terminals.attached(name) as following:
+        found = await following()
+        if confirm:
+            assert terminals.confirm(found.id)
+    return [found]
 
 
 async def attached(terminals: Terminals, name: str) -> None:
@@ -57,6 +56,6 @@ async def test_a_name_is_one_terminals() -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(shown_by(terminals, "jill", confirm=True))
         await attached(terminals, "jill")
-        with pytest.raises(P42Error, match="attached already"):
-            await anext(terminals.attach("jill"))
+        with pytest.raises(InvalidInput, match="attached already"), terminals.attached("jill"):
+            pass
         assert await terminals.deliver("jill", "numa", "hello")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, TypedDict
@@ -11,12 +12,14 @@ from typing import Any, TypedDict
 from p42.api.asking import Nothing, asks
 from p42.api.forwarding import target_of
 from p42.api.house import engine_of, house_of
+from p42.api.minds import must_answer
 from p42.api.shapes import Items, Json, when
 from p42.api.telling import tail_of
 from p42.model.errors import P42Error
 from p42.model.plan import Instant
 from p42.model.ports import World
 from p42.model.refs import Ref
+from p42.model.session import OF_PROJECTS
 from p42.model.sockets import Unit
 from p42.model.talk import Said, Say
 from p42.wire.tekton import ci_name
@@ -48,23 +51,35 @@ async def answer(world: World, request: Answer) -> Completion:
     ref = house_of(world).owner(request.token)
     if ref is None or ref.name != request.project:
         raise P42Error("this token belongs to no companion")
-    forwarded = await _forwarded(world, ref, request.content)
+    # The originals begin each message so. The agent is told in its context whom it speaks for.
+    text = request.content.removeprefix(f"[Project: {_title(world, ref)}] ")
+    forwarded = await _forwarded(world, ref, text)
     if isinstance(forwarded, str):
         return {"text": forwarded}
-    talk: Any = world.talks.say(await _saying(world, forwarded, request.content, heard_by=ref))
+    talk: Any = world.talks.say(await _saying(world, forwarded, text, heard_by=ref))
     async with aclosing(talk) as spoken:
         async for piece in spoken:
             if isinstance(piece, Said):
-                return {"text": piece.answer.reply.text}
+                return {"text": "\n\n".join([piece.answer.reply.text, *_made(piece)])}
     raise P42Error(f"{ref} gave no answer")
 
 
-async def _forwarded(world: World, ref: Ref, content: str) -> str | Ref:
+def _made(said: Said) -> Iterator[str]:
+    """What came of `/forge`, or of a spec in the reply: a line of text is all a client shows."""
+    for each in said.forged:
+        ref = f"command/{each.name}"
+        yield (
+            f"[no command was made: {each.problem}]" if not each.file
+            else f"[{ref} waits for a person: p42 approve {ref}]" if each.waits
+            else f"[{ref} stands, and waits for nobody]"
+        )  # fmt: skip
+
+
+async def _forwarded(world: World, ref: Ref, text: str) -> str | Ref:
     """What the sender is told if a person took it; else the project whose companion answers."""
     target = target_of(world, ref)
     if not target:
         return ref
-    text = content.removeprefix(f"[Project: {_title(world, ref)}] ")
     if await house_of(world).terminals.deliver(target, ref.name, text):
         return f"Message forwarded to {target}"
     other = Ref(ref.kind, target)
@@ -75,20 +90,26 @@ async def _forwarded(world: World, ref: Ref, content: str) -> str | Ref:
     return ref
 
 
-async def _saying(world: World, ref: Ref, content: str, *, heard_by: Ref) -> Say:
-    """`content` to the companion of `ref`, in the conversation of the socket it came from."""
+async def _saying(world: World, ref: Ref, text: str, *, heard_by: Ref) -> Say:
+    """`text` to the companion of `ref`, in the conversation of the socket it came from."""
     row = engine_of(world).view().rows.get(ref)
     if row is None:
         raise P42Error(f"{ref} is not declared any more")
-    spec, place = row.resource.spec, row.resource.place
-    page = ""
+    spec, path = row.resource.spec, None
     if spec.get("path"):
-        page = await house_of(world).pages.page(_beside(place.file, spec["path"]))
-    context = "\n\n".join(part for part in (spec.get("context") or "", page) if part)
+        path = _beside(row.resource.place.file, spec["path"])
+    if spec.get("agentRef"):
+        must_answer(world, spec["agentRef"])
+    about = [f"Project {_title(world, ref)}" + (f" at {path}" if path is not None else "")]
+    if heard_by != ref:
+        about.append(f"You also answer messages of the project {_title(world, heard_by)}.")
     return Say(
-        spec.get("agentRef") or ci_name(ref.name), content, session=f"projectci/{heard_by.name}",
-        model=spec.get("model") or "", account=spec.get("accountRef"),
-        by=str(ref).lower(), context=context, timeout=PATIENCE,
+        spec.get("agentRef") or ci_name(ref.name), text,
+        session=f"{OF_PROJECTS}{heard_by.name}", of_project=True, declared=True,
+        model=spec.get("model") or "", account=spec.get("accountRef"), by=str(ref).lower(),
+        context="\n\n".join([*about, *filter(None, [spec.get("context")])]),
+        material=await house_of(world).pages.page(path) if path is not None else "",
+        timeout=PATIENCE,
     )  # fmt: skip
 
 

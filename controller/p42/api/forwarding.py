@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import aclosing
-from typing import Any
 
 from p42.api.asking import Nothing, asks
 from p42.api.house import engine_of, house_of
 from p42.api.shapes import Items, Json
-from p42.api.words import must_exist
+from p42.model.called import the_project
 from p42.model.errors import InvalidInput
 from p42.model.ports import World
 from p42.model.refs import Ref, is_name
@@ -49,44 +47,37 @@ class Shown:
 async def forward(world: World, request: Forward) -> Json:
     """From now on, over restarts, until `unforward`."""
     ref = _project(world, request.project)
-    if not is_name(request.target):
-        raise InvalidInput(f"{request.target!r} is no name of a terminal: a-z, 0-9 and - only")
-    if request.target == ref.name:
+    target = _name(request.target)
+    if target == ref.name:
         raise InvalidInput(f"{ref} cannot be forwarded to itself")
-    house = house_of(world)
-    await house.forwards.put(ref, request.target)
-    attached = request.target in house.terminals.names
-    return {"project": ref.name, "target": request.target, "attached": attached}
+    await house_of(world).forwards.put(ref, target)
+    return _where(world, ref, target)
 
 
 async def unforward(world: World, request: Project) -> Json:
     """Its companion answers again, whatever its manifest's `forwardTo` says."""
     ref = _project(world, request.project)
     before = target_of(world, ref)
-    await house_of(world).forwards.put(ref, "")
+    if before:
+        await house_of(world).forwards.put(ref, "")
     return {"project": ref.name, "was": before}
 
 
 async def forwards(world: World, request: Nothing) -> Items:
     """Where each project's messages go, and who is attached."""
-    names = house_of(world).terminals.names
     found = [(ref, target_of(world, ref)) for ref in engine_of(world).view().rows
              if ref.kind == KIND]  # fmt: skip
-    return {
-        "items": [
-            {"project": ref.name, "target": target, "attached": target in names}
-            for ref, target in sorted(found) if target
-        ]
-    }  # fmt: skip
+    return {"items": [_where(world, ref, target) for ref, target in sorted(found) if target]}
 
 
 async def attach(world: World, request: Attach) -> AsyncIterator[Json]:
-    """Messages for this terminal as they come; each is to be confirmed by `terminal.shown`."""
-    if not is_name(request.name):
-        raise InvalidInput(f"{request.name!r} is no name of a terminal: a-z, 0-9 and - only")
-    coming: Any = house_of(world).terminals.attach(request.name)
-    async with aclosing(coming) as deliveries:
-        async for each in deliveries:
+    """`{"attached": NAME}` once the name is this terminal's; then messages as they come, each to
+    be confirmed by `terminal.shown`."""
+    name = _name(request.name)
+    with house_of(world).terminals.attached(name) as following:
+        yield {"attached": name}
+        while True:
+            each = await following()
             yield {"id": each.id, "from": each.sender, "text": each.text}
 
 
@@ -104,7 +95,24 @@ def target_of(world: World, ref: Ref) -> str:
     return str(row.resource.spec.get("forwardTo") or "") if row is not None else ""
 
 
-def _project(world: World, name: str) -> Ref:
-    ref = Ref(KIND, name.removeprefix("projectci/").lower())
-    must_exist([ref], engine_of(world).view().rows)
-    return ref
+def _where(world: World, ref: Ref, target: str) -> Json:
+    """`companion`: whether a project is called so, whose companion answers for want of a person."""
+    return {
+        "project": ref.name, "target": target,
+        "attached": target in house_of(world).terminals.names,
+        "companion": Ref(KIND, target) in engine_of(world).view().rows,
+    }  # fmt: skip
+
+
+def _name(given: str) -> str:
+    if not is_name(given):
+        raise InvalidInput(f"{given!r} is no name of a terminal or a project: a-z, 0-9 and - only")
+    return given
+
+
+def _project(world: World, word: str) -> Ref:
+    """The project that a person means. InvalidInput: none, or several."""
+    rows = engine_of(world).view().rows
+    titles = {ref.name: str(row.resource.spec.get("project") or "")
+              for ref, row in rows.items() if ref.kind == KIND}  # fmt: skip
+    return Ref(KIND, the_project(word, titles))

@@ -34,27 +34,40 @@ def _group() -> None:
 
 @app.command("list")
 def listing(output: params.TableOrJson = "table") -> int:
-    """Every project with its companion and its port."""
+    """Every project with its companion, its port, and who has its messages instead."""
     outputs.checked(output, outputs.TABLE_OR_JSON)
-    items = [_project(item) for item in link.ask(home(), "get", {"kind": "projectci"})["items"]]
+    forwards = {each["project"]: each for each in link.ask(home(), "project.forwards", {})["items"]}
+    items = [_project(item, forwards) for item in
+             link.ask(home(), "get", {"kind": "projectci"})["items"]]  # fmt: skip
     if output == "json":
         outputs.print_json({"items": items})
     elif items:
-        columns = ["PROJECT", "NAME", "CI", "ENDPOINT", "STATE", "READY"]
-        keys = ["project", "name", "ci", "endpoint", "state", "ready"]
-        tables.show(columns, [[str(item[key] or "-") for key in keys] for item in items])
+        columns = ["PROJECT", "NAME", "CI", "ENDPOINT", "STATE", "READY", "FORWARD", "ATTACHED"]
+        keys = ["project", "name", "ci", "endpoint", "state", "ready", "forward", "attached"]
+        tables.show(columns, [[_cell(item[key]) for key in keys] for item in items])
     else:
         terminal.notice("no projectcis declared")
     return 0
 
 
-def _project(item: dict[str, Any]) -> dict[str, Any]:
+def _project(item: dict[str, Any], forwards: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """`attached`: whether the terminal is there that its messages go to; null = it is not
+    forwarded, or to another project."""
     status, name = item["status"], item["metadata"]["name"]
+    to = forwards.get(name, {})
+    person = to.get("attached") or not to.get("companion")
     return {
         "name": name, "project": item["spec"].get("project", name), "ci": ci_name(name),
         "endpoint": status.get("endpoint"), "state": status.get("state"),
-        "ready": status["conditions"][0]["status"],
+        "ready": status["conditions"][0]["status"], "forward": to.get("target"),
+        "attached": to["attached"] if to and person else None,
     }  # fmt: skip
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return terminal.plain(str(value)) if value else "-"
 
 
 def top(

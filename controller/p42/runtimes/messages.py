@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 from collections import deque
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ from p42.model.refs import Ref
 SIZE = 1 << 20  # bytes of a file before it is rotated
 WAITING = 10_000  # messages not yet written; past that the oldest are lost
 PAUSE = 0.05  # s; what comes together is written together
+
+_log = logging.getLogger("p42.messages")
 
 
 class Messages:
@@ -34,7 +38,7 @@ class Messages:
     def said(self, ref: Ref, asked: str, answered: str) -> None:
         """Note one message and its answer."""
         at = datetime.fromtimestamp(self._clock.now(), UTC).isoformat(timespec="milliseconds")
-        line = {"at": at, "asked": asked, "answered": answered}
+        line = {"at": at, "asked": _text(asked), "answered": _text(answered)}
         self._waiting.append((ref, json.dumps(line, ensure_ascii=False)))
         self._some.set()
 
@@ -59,8 +63,9 @@ class Messages:
         lines: list[str] = []
         for each in (path.with_name(path.name + ".1"), path):
             if each.exists():
-                lines += each.read_text("utf-8", "replace").splitlines()
-        return [json.loads(line) for line in lines[-limit:] if line.endswith("}")]
+                lines += each.read_text("utf-8", "replace").split("\n")  # not at every U+2028
+        whole = (found for line in reversed(lines) if (found := _read(line)))
+        return list(islice(whole, limit))[::-1]
 
     def path(self, ref: Ref) -> Path:
         """Where the newest stand."""
@@ -70,12 +75,28 @@ class Messages:
         by_ref: dict[Ref, list[str]] = {}
         for ref, line in batch:
             by_ref.setdefault(ref, []).append(line)
-        try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for ref, lines in by_ref.items():
+        for ref, lines in by_ref.items():
+            try:  # a full disk costs the journal, not the conversation; a bad name, only its own
+                self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
                 _append(self.path(ref), "".join(f"{line}\n" for line in lines).encode())
-        except OSError:
-            return  # a full disk costs the journal, not the conversation
+            except (OSError, ValueError) as error:
+                _log.warning("%d messages of %s are not in its journal: %s", len(lines), ref, error)
+
+
+def _text(said: str) -> str:
+    """`said` with half a character, which no file can hold, written out as `\\ud800`."""
+    return said.encode("utf-8", "backslashreplace").decode()
+
+
+def _read(line: str) -> dict[str, Any] | None:
+    """A record; None for a line that a full disk or a crash has cut."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return (
+        found if isinstance(found, dict) and found.keys() >= {"at", "asked", "answered"} else None
+    )
 
 
 def _append(path: Path, data: bytes) -> None:

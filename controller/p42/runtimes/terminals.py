@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from p42.model.errors import P42Error
+from p42.model.errors import InvalidInput
 
 CONFIRM = 2.0  # s for a terminal to say that it showed a message
 WAITING = 100  # messages a terminal may be behind
@@ -38,14 +39,17 @@ class Terminals:
         """Who is there, sorted."""
         return tuple(sorted(self._queues))
 
-    async def attach(self, name: str) -> AsyncIterator[Delivery]:
-        """Messages for `name` as they come, until closed. P42Error: somebody has that name."""
+    @contextmanager
+    def attached(self, name: str) -> Iterator[Callable[[], Awaitable[Delivery]]]:
+        """`name` is taken from here to the end; call for the next message.
+
+        InvalidInput: somebody has that name.
+        """
         if name in self._queues:
-            raise P42Error(f"a terminal called {name!r} is attached already; choose another name")
+            raise InvalidInput(f"a terminal called {name!r} is attached already; choose another")
         queue = self._queues[name] = asyncio.Queue(WAITING)
         try:
-            while True:
-                yield await queue.get()
+            yield queue.get
         finally:
             del self._queues[name]
 
