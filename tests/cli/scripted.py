@@ -29,11 +29,15 @@ class Parts(list[Any]):
 
 
 class Scripted:
-    """`answers[verb]` is the data of a reply, or a function of the payload. `asked` keeps all."""
+    """`answers[verb]` is the data of a reply, or a function of the payload. `asked` keeps all.
+
+    `streamed` are the verbs of those that were asked for as they come.
+    """
 
     def __init__(self, home: Path) -> None:
         self.answers: dict[str, Any] = {}
         self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.streamed: list[str] = []
         (home / "run").mkdir(parents=True, exist_ok=True)
         scripted = self
 
@@ -63,6 +67,7 @@ class Scripted:
         """Whether to go on listening."""
         verb, payload = request["type"], request.get("payload") or {}
         self.asked.append((verb, payload))
+        self.streamed += [verb] if request.get("stream") else []
         head = {"id": request["id"]}
         try:
             found = self.answers[verb]

@@ -152,6 +152,25 @@ def test_status_shows_broken_files_first_and_each_once(daemon: Scripted, p42: P4
     assert "command/old" in said.err
 
 
+@pytest.mark.parametrize("words", [
+    ("status", "command/x"), ("status", "x"), ("command/x", "status"), ("status", "-w", "x"),
+    ("status", "command/x", "-o", "json"),
+])  # fmt: skip
+def test_the_status_of_one_is_asked_for_otherwise(
+    daemon: Scripted, p42: P42, words: tuple[str, ...]
+) -> None:
+    said = p42("get", *words)
+    assert (said.code, said.out) == (64, "")
+    assert "p42 get KIND/NAME" in said.err
+    assert daemon.asked == []
+
+
+def test_a_command_may_be_called_status(daemon: Scripted, p42: P42) -> None:
+    daemon.answers["table"] = {"columns": ["NAME"], "rows": [["status"]], "empty": ""}
+    for words in (("command/status",), ("command", "status")):
+        assert p42("get", *words).out.split() == ["NAME", "status"]
+
+
 def test_status_in_sync_exits_0(daemon: Scripted, p42: P42) -> None:
     _status(daemon, code=0, broken=[], held=[])
     assert p42("get", "status").code == 0

@@ -85,7 +85,7 @@ class Typist:
 
 
 @contextmanager
-def at_terminal(daemon: Daemon, *words: str, **more: str) -> Iterator[Typist]:
+def at_terminal(daemon: Daemon, *words: str, ends: int = 0, **more: str) -> Iterator[Typist]:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
     env = {**os.environ, "P42_HOME": str(daemon.home), "TERM": "xterm", "COLUMNS": "100",
@@ -98,7 +98,7 @@ def at_terminal(daemon: Daemon, *words: str, **more: str) -> Iterator[Typist]:
     os.close(theirs)
     try:
         yield Typist(ours, program.pid)
-        assert program.wait(PATIENCE) == 0
+        assert program.wait(PATIENCE) == ends
     finally:
         program.kill()
         program.wait()

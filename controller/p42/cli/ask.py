@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from typing import Annotated, Any
 
 import typer
 
-from p42.cli import outputs, params, spawning, terminal
+from p42.cli import outputs, params, spawning, terminal, words
 from p42.cli.home import home
 from p42.client import link
 from p42.model.errors import InvalidInput
@@ -51,12 +52,12 @@ def ask(
     outputs.checked(output, ("text", "json"))
     limit = params.duration(timeout)
     payload = {
-        "question": _whole(" ".join(question or ())), "account": account, "model": model,
+        "question": _whole(question), "account": account, "model": model,
         "agent": agent, "system": system, "timeout": limit,
     }  # fmt: skip
     spawning.ensure(home())
     if output == "json" or no_stream:
-        told = link.ask(home(), "ask", payload, timeout=limit + GRACE)
+        told = _silently(payload, limit)
     if output == "json":
         outputs.print_json(told)
     elif no_stream:
@@ -70,25 +71,24 @@ def ask(
     return 0
 
 
-def _whole(question: str) -> str:
+def _whole(question: list[str] | None) -> str:
     """The question, with standard input as its context. InvalidInput when there is neither."""
-    context = "" if terminal.is_terminal(sys.stdin) else _piped()
-    if not question.strip() and not context:
+    text = words.whole(question)
+    if not text:
         raise InvalidInput("there is no question; say `p42 ask QUESTION`, or pipe one in")
-    return "\n\n".join(filter(None, (question.strip(), context)))
-
-
-def _piped() -> str:
-    """Standard input as text; what is no UTF-8 shows as such. InvalidInput for what is too long."""
-    data = sys.stdin.buffer.read(link.MOST + 1)
-    if len(data) > link.MOST:
-        raise InvalidInput("standard input is more than 1 MiB, the most a question may hold")
-    return data.decode(errors="replace").strip()
+    return text
 
 
 def _shown(text: str) -> str:
     """A model must not drive a terminal; a program gets what it said."""
     return terminal.lines(text) if terminal.is_terminal(sys.stdout) else text
+
+
+def _silently(payload: dict[str, Any], limit: float) -> dict[str, Any]:
+    """The whole answer, asked for as it comes: who closes a stream ends the answer."""
+    parts: Any = link.stream(home(), "ask", payload, timeout=limit + GRACE)
+    with closing(parts) as coming:
+        return next(dict(part["data"]) for part in coming if "data" in part)
 
 
 def _streamed(payload: dict[str, Any], limit: float) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from p42.cli import outputs, tables, terminal
@@ -39,7 +40,7 @@ def get(what: Sequence[str], *, output: str = "table", selector: str = "") -> in
 def targets(what: Sequence[str]) -> list[Target]:
     """`command/a agents`, `commands a b` and `agents,commands` as (kind word, names); [] = all."""
     if len(what) > 1 and not any("/" in word for word in what):
-        return [(what[0], list(what[1:]))]
+        return _kinds({what[0]: list(what[1:])})
     grouped: dict[str, list[str]] = {}
     for word in (part for each in what for part in each.split(",")):
         kind, slash, name = word.partition("/")
@@ -50,6 +51,17 @@ def targets(what: Sequence[str]) -> list[Target]:
         names = grouped.setdefault(kind, [])
         if slash:
             names.append(name)
+    return _kinds(grouped)
+
+
+def _kinds(grouped: dict[str, list[str]]) -> list[Target]:
+    if "status" in grouped:
+        from p42.cli.params import Usage
+
+        raise Usage(
+            "`p42 get status` stands alone and tells of everything; one by itself: "
+            "p42 get KIND/NAME (or p42 describe KIND/NAME)"
+        )
     return list(grouped.items())
 
 
@@ -72,4 +84,11 @@ def _table(kind: str, names: list[str], selector: str, *, wide: bool, after_anot
         return
     if after_another:
         sys.stdout.write("\n")
-    tables.show(answer["columns"], answer["rows"])
+    tables.show(answer["columns"], [_near(answer["columns"], row) for row in answer["rows"]])
+
+
+def _near(columns: Sequence[str], row: list[str]) -> list[str]:
+    """`row` with its file as one would name it from here. Files come without links, as here is."""
+    here = os.getcwd().rstrip("/") + "/"  # noqa: PTH109 - pathlib takes 8 ms to import
+    pairs = zip(columns, row, strict=True)
+    return [cell.removeprefix(here) if title == "FILE" else cell for title, cell in pairs]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
-from p42.cli import outputs, params, spawning, terminal
+from p42.cli import outputs, params, spawning, terminal, words
 from p42.cli.home import home
 from p42.model.errors import Exit, InvalidInput
 
@@ -19,11 +18,25 @@ def possess(
     agent: Agent,
     message: Message = None,
     session: Annotated[
-        str | None, typer.Option("--session", metavar="ID", help="Go on with that conversation.")
+        str | None,
+        typer.Option("--session", metavar="ID", help="In that conversation; it may be new."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", metavar="ID", help="Left out: the agent's.")
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="ID",
+            help="From now on; default is the agent's. Left out: as before.",
+        ),
     ] = None,
+    into: Annotated[
+        str,
+        typer.Option(
+            "--into",
+            metavar="DIR",
+            help="Where a command that it makes is declared; left out: in the home.",
+        ),
+    ] = "",
     new: Annotated[bool, typer.Option("--new", help="Begin a new conversation.")] = False,
     timeout: params.Timeout = "120s",
     output: Annotated[
@@ -34,25 +47,27 @@ def possess(
 
     Goes on with the agent's latest conversation if something was said in it in the last hour.
     """
-    from p42.cli.repl.talk import Talk, tell_forged
+    from p42.cli.repl.talk import Talk, asks_for_command, directory, tell_forged
 
     outputs.checked(output, ("text", "json"))
     spawning.ensure(home())
-    talk = Talk(_plain(agent), session or "", model, params.duration(timeout))
+    talk = Talk(_plain(agent), session or "", model, params.duration(timeout), directory(into))
     text = _text(message)
     if text is None:
         from p42.cli.repl.loop import converse
 
-        if new:
-            talk.session = ""
-        return converse(talk)
-    if not session and not new:
+        return converse(talk, new=new)
+    if session:
+        talk.meet()
+    elif not new:
         talk.resume()
-    if output == "json":
-        outputs.print_json(talk.ask(text))
-    else:
-        tell_forged(talk.say(text))
-    return Exit.OK
+    forges = asks_for_command(text)
+    is_json = output == "json"
+    told = talk.ask(text) if is_json else talk.say(text)
+    if is_json:
+        outputs.print_json(told)
+    made = tell_forged(told, wanted=forges, shown=not is_json)
+    return Exit.FAILED if forges and not made else Exit.OK
 
 
 def _plain(agent: str) -> str:
@@ -61,9 +76,7 @@ def _plain(agent: str) -> str:
 
 def _text(message: list[str] | None) -> str | None:
     """The message, with standard input behind it; None: a person is to be asked for it."""
-    given = " ".join(message or ()).strip()
-    piped = "" if terminal.is_terminal(sys.stdin) else sys.stdin.read().strip()
-    text = "\n\n".join(part for part in (given, piped) if part)
+    text = words.whole(message)
     if text:
         return text
     if not terminal.can_ask():

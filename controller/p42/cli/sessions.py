@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-import json
+import os
+import secrets
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from p42.cli import outputs, params, tables, terminal
+from p42.cli import applying, outputs, params, spawning, tables, terminal
 from p42.cli.home import home
+from p42.cli.onlooking import Onlooker, line
 from p42.client import link
 from p42.model.errors import Exit, InvalidInput
+from p42.model.faults import fault
 
 app = typer.Typer(
     help="Conversations.", add_completion=False, no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )  # fmt: skip
 Id = Annotated[str, typer.Argument(metavar="ID", help="Or how it begins.", show_default=False)]
-LARGEST = 1 << 20  # bytes of an imported session; as of any request
+LARGEST = 64 << 20  # bytes of an imported session; the daemon takes no more
+CHUNK = 1 << 20  # bytes
+STDIN = "-"
 FOUND = {"\x02": "\033[1m", "\x03": "\033[0m"}
 
 
@@ -66,10 +73,18 @@ def show(session: Id, output: params.TableOrJson = "table") -> int:
     return Exit.OK
 
 
-def line(message: dict[str, Any]) -> str:
-    """A turn, for a person."""
-    cut = " [it broke off here]" if message["cut"] else ""
-    return f"{message['role']}: {terminal.lines(message['content'])}{cut}"
+@app.command("watch")
+def watch(session: Id, output: params.TableOrJson = "table") -> int:
+    """All that was said in one, and what is said in it from now on; Ctrl-C ends."""
+    outputs.checked(output, outputs.TABLE_OR_JSON)
+    pieces = link.stream(home(), "session.watch", {"session": session, "said": True})
+    with closing(Onlooker()) as onlooker:
+        for piece in pieces:
+            if "stream" in piece and output == "json":
+                outputs.print_line(piece["stream"])
+            elif "stream" in piece:
+                onlooker.see(piece["stream"])
+    return Exit.OK
 
 
 @app.command("search")
@@ -144,16 +159,38 @@ def export(session: Id) -> int:
 def take_in(
     file: Annotated[str, typer.Argument(metavar="FILE", help="- for standard input.")],
 ) -> int:
-    """Keep one that `export` wrote."""
+    """Keep one that `export` wrote, of at most 64 MiB: all of it, or nothing."""
+    spawning.ensure(home())
     try:
-        data = sys.stdin.buffer.read(LARGEST) if file == "-" else Path(file).read_bytes()
-        session = json.loads(data)
-    except OSError as error:
-        raise InvalidInput(f"{file}: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"{file}: this is no JSON: {error}") from None
-    if not isinstance(session, dict):
-        raise InvalidInput(f"{file}: this is no exported session")
-    found = link.ask(home(), "session.import", {"session": session})
-    print(f"{found['id']} kept, {found['messages']} messages")
+        with _readable(file) as path:
+            found = link.ask(home(), "session.import", {"file": path})
+    except InvalidInput as error:
+        raise InvalidInput(f"{terminal.plain(file)}: {error}; nothing was kept") from None
+    print(f"{terminal.plain(found['id'])} kept, {found['messages']} messages")
     return Exit.OK
+
+
+@contextmanager
+def _readable(file: str) -> Iterator[str]:
+    """The path of what is named, for the daemon; standard input stands in a file meanwhile."""
+    if file != STDIN:
+        yield applying.absolute(file)
+        return
+    spool = Path(home(), "run", f"import-{secrets.token_hex(8)}")
+    try:
+        _spooled(spool)
+        yield str(spool)
+    finally:
+        spool.unlink(missing_ok=True)
+
+
+def _spooled(spool: Path) -> None:
+    """Standard input as a file for this user alone, one byte too long where it has no end."""
+    left = LARGEST + 1
+    try:
+        with os.fdopen(os.open(spool, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            while left > 0 and (part := sys.stdin.buffer.read(min(left, CHUNK))):
+                file.write(part)
+                left -= len(part)
+    except OSError as error:
+        raise fault(error, str(spool)) from error

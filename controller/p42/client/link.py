@@ -77,7 +77,12 @@ def _request(verb: str, payload: Mapping[str, Any], *, streamed: bool) -> bytes:
     body: dict[str, Any] = {"type": verb, "id": f"cli-{os.getpid()}", "payload": payload}
     if streamed:
         body["stream"] = True
-    request = json.dumps(body, separators=(",", ":")).encode() + b"\n"
+    try:
+        request = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+    except UnicodeEncodeError:  # Python escapes such bytes of an argument
+        from p42.model.errors import InvalidInput
+
+        raise InvalidInput("an argument is no UTF-8 text; nothing was sent") from None
     if len(request) > MOST:
         from p42.model.errors import InvalidInput
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import WordCompleter
@@ -13,23 +13,45 @@ from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.history import FileHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
-from p42.cli import sessions, spawning, terminal
+from p42.cli import onlooking, spawning, terminal
 from p42.cli.home import home
-from p42.cli.repl.talk import Talk, tell_forged
+from p42.cli.repl.talk import Talk, directory, tell_forged
 from p42.client import link
-from p42.model.errors import NoDaemon, P42Error
+from p42.model.errors import InvalidInput, NoDaemon, P42Error
+from p42.model.refs import is_name
+from p42.model.talk import OWN_MODEL
 
+INTO = re.compile(r"""--into(?:=|\s+)("[^"]*"|'[^']*'|\S+)\s*""")
+HOME = "-"
+OWN = "the agent's own"
 HELP = """\
-/new           begin another conversation     /end     say that this one is over, and leave
-/resume ID     go on with that one            /sessions  the latest with this agent
-/model [ID]    the model, or another one      /cost    what this sitting used
-/forge [WHAT]  make the command we spoke of, or that one          /help    this
-Enter sends; Alt-Enter begins a new line; Ctrl-C ends an answer; Ctrl-D leaves."""
+/new           begin another conversation
+/resume ID     go on with that one
+/sessions      the latest with this agent
+/end           say that this one is over, and leave
+/model [ID]    the model, or another one; default is the agent's own
+/cost          what this sitting used
+/forge [--into DIR] [WHAT]
+               make the command we spoke of, or that one
+/forge fix     make the one again whose tests failed
+/into [DIR]    where commands go from now on; - is the home
+/help          this
+Enter sends; Alt-Enter begins a new line.
+Ctrl-C ends an answer; Ctrl-D leaves."""
 
 
-def converse(talk: Talk) -> int:
-    """Talk until the person leaves."""
-    greeting = "" if talk.session else talk.resume()
+def converse(talk: Talk, *, new: bool = False) -> int:
+    """Talk until the person leaves. `new`: in a conversation that begins with it.
+
+    InvalidInput where nobody is called so.
+    """
+    try:
+        talk.meet()
+    except (InvalidInput, NoDaemon):
+        raise
+    except P42Error as error:  # it may answer by the time that something is said
+        _tell(error)
+    greeting = "" if talk.session or new else talk.resume()
     terminal.notice(f"@{talk.agent}: /help tells what there is, Ctrl-D leaves")
     if greeting:
         terminal.notice(greeting)
@@ -48,27 +70,33 @@ def converse(talk: Talk) -> int:
 
 
 def _done(talk: Talk, text: str) -> bool:
-    """Do it; False = the person leaves."""
+    """Do it; False = the person leaves. Where p42 has ended it is started again, for any of it."""
     try:
-        if text.startswith("/"):
-            return _command(talk, text)
-        tell_forged(_said(talk, text))
+        try:
+            return _obeyed(talk, text)
+        except NoDaemon:  # nothing was said yet
+            spawning.ensure(home())
+            return _obeyed(talk, text)
     except KeyboardInterrupt:
         terminal.notice("interrupted; the conversation keeps what was said")
     except NoDaemon:
         raise
     except P42Error as error:
-        terminal.notice(f"p42: {error}")
+        _tell(error)
     return True
 
 
-def _said(talk: Talk, text: str) -> dict[str, Any]:
-    """Say it; where p42 has ended meanwhile it is started again, and the conversation goes on."""
-    try:
-        return talk.say(text)
-    except NoDaemon:  # nothing was said yet
-        spawning.ensure(home())
-        return talk.say(text)
+def _obeyed(talk: Talk, text: str) -> bool:
+    if text.startswith("/"):
+        return _command(talk, text)
+    tell_forged(talk.say(text))
+    return True
+
+
+def _tell(error: P42Error) -> None:
+    """Who speaks is named once: `p42 is stopping` does that itself."""
+    text = str(error)
+    terminal.notice(text if text.startswith("p42 is ") else f"p42: {text}")
 
 
 def _command(talk: Talk, text: str) -> bool:
@@ -80,7 +108,7 @@ def _command(talk: Talk, text: str) -> bool:
     commands: dict[str, Callable[[Talk, str], None]] = {
         "new": _new, "resume": _resume, "sessions": _sessions, "model": _model,
         "cost": lambda talk, _: terminal.notice(talk.bill),
-        "forge": lambda talk, rest: tell_forged(talk.say(f"/forge {rest}".strip())),
+        "forge": _forge, "into": _into,
         "help": lambda *_: terminal.notice(HELP),
     }  # fmt: skip
     if word in commands:
@@ -99,7 +127,7 @@ def _resume(talk: Talk, rest: str) -> None:
     found = link.ask(home(), "session.show", {"session": rest})
     talk.session, talk.agent = found["id"], found["agent"]
     for message in found["messages"][-4:]:
-        terminal.notice(sessions.line(message))
+        terminal.notice(onlooking.line(message))
 
 
 def _sessions(talk: Talk, _: str) -> None:
@@ -108,10 +136,34 @@ def _sessions(talk: Talk, _: str) -> None:
         terminal.notice(f"{item['id']}  {item['state']}  {item['messages']}  {item['title']}")
 
 
+def _forge(talk: Talk, rest: str) -> None:
+    """`--into` holds for this command alone."""
+    before = talk.into
+    named = INTO.match(rest)
+    try:
+        if named is not None:
+            talk.into, rest = directory(_unquoted(named[1])), rest[named.end() :]
+        tell_forged(talk.say(f"/forge {rest}".strip()), wanted=True)
+    finally:
+        talk.into = before
+
+
+def _into(talk: Talk, rest: str) -> None:
+    if rest:
+        talk.into = "" if rest == HOME else directory(_unquoted(rest))
+    terminal.notice(f"commands go to {talk.into or 'the home'}")
+
+
+def _unquoted(word: str) -> str:
+    quoted = len(word) > 1 and word[0] == word[-1] and word[0] in "\"'"
+    return word[1:-1] if quoted else word
+
+
 def _model(talk: Talk, rest: str) -> None:
     if rest:
-        talk.model = rest
-    terminal.notice(f"model: {talk.model or 'as the agent says'}")
+        talk.model = "" if rest == OWN_MODEL else rest
+    kept = "the one this conversation keeps, else the agent's" if talk.session else OWN
+    terminal.notice(f"model: {talk.model or (kept if talk.model is None else OWN)}")
 
 
 def _prompt(talk: Talk) -> PromptSession[str]:
@@ -125,7 +177,10 @@ def _prompt(talk: Talk) -> PromptSession[str]:
     def _newline(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text("\n")
 
-    words = ["/new", "/end", "/resume", "/sessions", "/model", "/cost", "/forge", "/help"]
+    words = [
+        "/new", "/end", "/resume", "/sessions", "/model", "/cost", "/forge", "/forge fix",
+        "/into", "/help",
+    ]  # fmt: skip
     return PromptSession(
         history=FileHistory(str(_history(talk.agent))), multiline=True, key_bindings=keys,
         completer=WordCompleter(words, sentence=True), complete_while_typing=False,
@@ -134,8 +189,8 @@ def _prompt(talk: Talk) -> PromptSession[str]:
 
 
 def _history(agent: str) -> Path:
-    """Private, as what is said is."""
-    path = Path(home(), "history", agent)
+    """Private, as what is said is. A session from elsewhere may name its agent as it likes."""
+    path = Path(home(), "history", agent if is_name(agent) else "others")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
     return path

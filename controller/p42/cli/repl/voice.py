@@ -18,6 +18,7 @@ from rich.markdown import Markdown
 from rich.text import Text
 
 from p42.cli import terminal
+from p42.cli.repl.still import Still
 
 FENCE = "```"
 RATE = 12  # drawings a second; more is flicker
@@ -28,11 +29,13 @@ class Voice:
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(file=sys.stdout)
+        self._still = Still(self._console.file)
         self._live: Live | None = None
         self._rest = ""
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
+            self._still.hush()
             self._live = Live(
                 console=self._console, transient=True, refresh_per_second=RATE,
                 vertical_overflow="crop",
@@ -47,14 +50,20 @@ class Voice:
         trace: TracebackType | None,
     ) -> None:
         if self._live is not None:
-            self._live.update("")
-            self._live.stop()
-            self._live = None
-            if self._rest.strip():
-                self._console.print(Markdown(self._rest))
+            try:
+                self._end(self._live)
+            finally:
+                self._still.restore()
         elif self._rest and not self._rest.endswith("\n"):
             sys.stdout.write("\n")
         sys.stdout.flush()
+
+    def _end(self, live: Live) -> None:
+        self._live = None
+        live.update("")
+        live.stop()
+        if self._rest.strip():
+            self._console.print(Markdown(self._rest))
 
     def say(self, text: str) -> None:
         """Some more of the answer."""
@@ -91,9 +100,11 @@ class Voice:
         self._rest = ""
         live.update("")
         live.stop()
+        self._still.restore()
         try:
             yield
         finally:
+            self._still.hush()
             live.start()
 
 
