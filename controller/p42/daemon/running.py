@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any
 
+from p42.engine.bugs import RESTART, caught
 from p42.model.errors import P42Error
 
 
@@ -25,6 +26,30 @@ async def running(
     finally:
         if last is not None:
             await last()
+
+
+def tended(
+    what: str,
+    run: Callable[[], Awaitable[None]],
+    *,
+    last: Callable[[], Awaitable[None]] | None = None,
+) -> AbstractAsyncContextManager[None]:
+    """As `running`, but a bug in `run` ends nothing else: it is logged, and it begins again.
+
+    What p42 raises on purpose still ends both.
+    """
+    return running(_again_and_again(what, run), last=last)
+
+
+async def _again_and_again(what: str, run: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        with caught(what) as result, alone():
+            await run()
+        if result.error is None:
+            return
+        if isinstance(result.error, P42Error):
+            raise result.error
+        await asyncio.sleep(RESTART)
 
 
 @contextmanager
