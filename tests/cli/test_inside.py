@@ -138,7 +138,7 @@ def test_p42_need_not_be_among_the_programs_it_sees(person: Person) -> None:
     lone.mkdir()
     (lone / "p42").symlink_to(BIN / "p42")
     rest = "/usr/bin:/bin" if person.form == "bwrap" else person.env["PATH"].partition(":")[2]
-    person.has("hello", source="echo hi; ls -d " + str(BIN))
+    person.has("hello", source=f"echo hi; ls {BIN}")
     done = person.calls("hello", env={**person.env, "PATH": f"{lone}:{person.commands}:{rest}"})
     assert lines(done) == ["hi"]
 

@@ -58,11 +58,11 @@ class Shop:
         self.tools = Tools(
             clean=lambda text: text.replace("sk-secret", "***"), bounds=Bounds(self.seconds)
         )
-        world = World(
+        self.world = World(
             self.home, SystemClock(), processes=LocalProcesses(env, home=self.home),
             journal=self.notes,
         )  # fmt: skip
-        self.tools.open(world, self)
+        self.tools.open(self.world, self)
 
     def looks(self) -> Sequence[Look]:
         schema = {"type": "object", "properties": {"kind": {"type": "string"}},

@@ -21,6 +21,9 @@ from p42.model import faults
 from p42.model.errors import Blocked
 from p42.model.grants import Grants
 from p42.model.ports import Run, World
+from p42.scripts.inside import LONGEST as HEAD
+from p42.scripts.inside import Headless, direct
+from p42.scripts.paths import Astray, reached
 
 SCHEMA: Mapping[str, Any] = {
     "type": "object",
@@ -60,7 +63,7 @@ async def call_command(
         raise Blocked(f"command/{declared.name} cannot be run now: {declared.problem}")
     async with _room(world.home) as room:
         run = await world.processes.run(
-            [str(declared.path), *arguments.get("args", ())],
+            [*await asyncio.to_thread(_begins, declared), *arguments.get("args", ())],
             stdin=arguments.get("stdin", "").encode(),
             cwd=room,
             env={"HOME": str(room), "TMPDIR": str(room)},
@@ -73,19 +76,30 @@ async def call_command(
 def _grants(declared: Declared, room: Path) -> Grants:
     name = declared.name
     return Grants(
-        read=(declared.path, *(_path(name, each) for each in declared.read)),
-        write=(room, *(_path(name, each) for each in declared.write)),
+        read=(declared.path, *_paths(name, declared.read)),
+        write=(room, *_paths(name, declared.write)),
         network=declared.network,
+        by=f"command/{name}",
     )
 
 
-def _path(name: str, text: str) -> Path:
-    path = Path(text).expanduser() if text.startswith("~/") else Path(text)
-    if not path.is_absolute() or ".." in path.parts:
-        raise Blocked(
-            f"command/{name}: sandbox names {text!r}; write a path from / or ~/, without .."
-        )
-    return path
+def _begins(declared: Declared) -> Sequence[str]:
+    """How it is begun: past the first line that would put it into a sandbox inside of this one."""
+    try:
+        with declared.path.open("rb") as file:
+            return direct(file.read(HEAD), str(declared.path))
+    except Headless as error:
+        raise Blocked(f"command/{declared.name} cannot be run now: {error}") from None
+    except OSError as error:
+        raise faults.fault(error, str(declared.path)) from error
+
+
+def _paths(name: str, texts: Sequence[str]) -> Sequence[Path]:
+    """What is granted; the directory it is run in is a room of its own, and granted anyway."""
+    try:
+        return tuple(map(Path, reached(texts, here="")))
+    except Astray as error:
+        raise Blocked(f"command/{name}: {error}") from None
 
 
 @asynccontextmanager

@@ -78,7 +78,7 @@ COMMANDS: dict[str, Command] = {
               "--account= --model= --agent= --system= --timeout= --no-stream -o= --output=",
               "Ask a model; standard input is its context"),
     "possess": _c(AGENTS, "possess:possess", "agents",
-                  "--session= --model= --new --timeout= -o= --output=", "Talk to an agent"),
+                  "--session= --model= --into= --new --timeout= -o= --output=", "Talk to an agent"),
     "session": _c(AGENTS, "sessions:app", "verbs", "", "Conversations, kept and searchable"),
     "account": _c(MODELS, "accounts:app", "verbs", "", "Accounts and their keys"),
     "model": _c(MODELS, "models:app", "verbs", "", "Models and their prices"),
@@ -137,6 +137,7 @@ SUBCOMMANDS: dict[str, dict[str, tuple[str, ...]]] = {
     "session": {
         "list": ("--agent=", "--archived", "-n=", "--lines=", "-o=", "--output="),
         "show": ("-o=", "--output="),
+        "watch": ("-o=", "--output="),
         "search": ("-n=", "--lines=", "-o=", "--output="),
         "resume": (),
         "end": (),

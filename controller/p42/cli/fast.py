@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Values = dict[str, Any]  # a flag's long name to True, or to the list of its values
 
 COMPLETE = "__complete"  # what the completion scripts call
+INSIDE = "__inside"  # what the first line of a command in a sandbox calls
 _SETTINGS = {  # of `serve`
     "--gateway-port": "gateway.port", "--http-port": "http.port", "--log-level": "log.level",
 }  # fmt: skip
@@ -32,6 +33,10 @@ def door(argv: Sequence[str]) -> int | None:
         from p42.cli import complete
 
         return complete.main(argv[2:])
+    if argv[0] == INSIDE and len(argv) > 1 and argv[1] == "--":
+        from p42.cli import inside
+
+        return inside.main(argv[2:])
     do = _DOORS.get(argv[0])
     if do is None:
         return None

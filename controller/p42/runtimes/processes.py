@@ -46,7 +46,7 @@ class LocalProcesses:
 
     def __init__(self, env: Mapping[str, str], *, home: Path) -> None:
         self._env = {**allowed(env), "P42_HOME": str(home), MARK: str(home)}
-        self._cage = Cage(env.get("PATH", os.defpath))
+        self._cage = Cage(env.get("PATH", os.defpath), home)
 
     async def run(
         self,

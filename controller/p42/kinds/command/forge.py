@@ -9,6 +9,9 @@
     the dependency check, in the script's own language
     the script, to the byte
 
+With `sandbox:` the first line is p42's, and the script's own stands below with what it may reach
+(`scripts/inside.py`).
+
 No time and no path, so two homes forge equal bytes. What cannot be kept to the byte: a byte order
 mark, which would stand in the middle of a line, and the line ends of a shell script that has only
 DOS ones, which no shell runs.
@@ -17,11 +20,12 @@ DOS ones, which no shell runs.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from p42.kinds.command.checks import guarded
 from p42.kinds.command.language import spoken
 from p42.kinds.command.spec import Command
+from p42.scripts.inside import SHEBANG, Inside, header
 from p42.scripts.language import Language
 from p42.scripts.marker import marker
 
@@ -55,6 +59,7 @@ def forge(name: str, spec: Command, source: bytes) -> bytes:
     comments = [
         marker(mark, name, source),
         *([f"{mark} p42: needs {' '.join(spec.dependencies)}"] if spec.dependencies else []),
+        *_inside(mark, spec, shebang),
         *(f"{mark} {line}".rstrip() for line in _about(name, spec)),
         f"{mark} Forged from the manifest Command/{name}; what is changed here is put back.",
     ]
@@ -63,7 +68,17 @@ def forge(name: str, spec: Command, source: bytes) -> bytes:
     if coding:
         # Our comments would have to be in that encoding too: kept to what all of them share.
         head = coding + b"\n" + head.decode().encode("ascii", "backslashreplace")
-    return shebang + b"\n" + head + b"\n\n" + guarded(language, body, spec.dependencies)
+    first = shebang if spec.sandbox is None else SHEBANG
+    return first + b"\n" + head + b"\n\n" + guarded(language, body, spec.dependencies)
+
+
+def _inside(mark: str, spec: Command, shebang: bytes) -> Sequence[str]:
+    """The lines with what runs it and what it may reach; none for a command without a sandbox."""
+    may = spec.sandbox
+    if may is None:
+        return ()
+    run = shebang.decode(errors="surrogateescape")
+    return header(mark, Inside(run, may.network, may.read, may.write))
 
 
 def _about(name: str, spec: Command) -> list[str]:

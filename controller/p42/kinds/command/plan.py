@@ -39,7 +39,7 @@ from p42.kinds.command.seen import (
     WriteFile,
 )
 from p42.kinds.command.spec import Command
-from p42.kinds.command.trial import AGAIN, unrun
+from p42.kinds.command.trial import AGAIN, unheld, unrun
 from p42.model.kind import Want
 from p42.model.plan import Instant, Outcome, Plan
 from p42.model.resource import Annotation
@@ -185,8 +185,10 @@ def _in_the_way(want: Want[Command], seen: Seen) -> Status | None:
 
 
 def _without(want: Want[Command], seen: Seen) -> Status | None:
-    """What it cannot be forged without: a known language, its interpreter, what the tests need."""
-    fault = told(want).fault
+    """What it cannot be forged without: a known language, a sandbox that can be kept to, its
+    interpreter, what the tests need.
+    """
+    fault = told(want).fault or unheld(want.spec)
     if fault:
         return _blocked(fault)
     if seen.interpreter:

@@ -39,11 +39,18 @@ class Test(Part):
 
 
 class Sandbox(Part):
-    """What the command may reach. Declared, it runs inside it also when a person runs it."""
+    """What the command may reach. Declared, it runs inside it also when a person runs it.
+
+    Paths are from / or ~/, without ..; `.` is the directory it is run in.
+    """
 
     network: bool = Field(False, description="Whether it may use the network.")
-    read: tuple[Line, ...] = Field((), description="Paths it may read.")
-    write: tuple[Line, ...] = Field((), description="Paths it may write.")
+    read: tuple[Line, ...] = Field(
+        (), description="Paths it may read: from / or ~/, or `.`, the directory it is run in."
+    )
+    write: tuple[Line, ...] = Field(
+        (), description="Paths it may write: from / or ~/, or `.`, the directory it is run in."
+    )
 
 
 class Command(Part):
@@ -84,7 +91,10 @@ class Command(Part):
         description="Whether the script is placed to the byte, without p42's header and dependency "
         "check.",
     )
-    sandbox: Sandbox | None = Field(None, description="What it may reach.")
+    sandbox: Sandbox | None = Field(
+        None,
+        description="What it may reach, whoever runs it; left out, all that who runs it may.",
+    )
     approve: Literal["manual", "auto"] = Field(
         "manual", description="Whether a person has to agree to what a model wrote."
     )

@@ -18,20 +18,23 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import SchemaError
 
 from p42.kinds.command.seen import MODE
-from p42.kinds.command.spec import Sandbox, Test
+from p42.kinds.command.spec import Command, Sandbox, Test
 from p42.model import ports
 from p42.model.errors import Blocked, Retry
 from p42.model.faults import fault
 from p42.model.grants import Grants
 from p42.model.plan import Outcome
 from p42.scripts.begins import breaks
+from p42.scripts.inside import direct
 from p42.scripts.leash import leashed
 from p42.scripts.lock import Version
+from p42.scripts.paths import astray, reached
 from p42.scripts.syntax import misread, missing
 
 SECONDS = 30.0  # of one test; a command that needs longer is not one to wait for
 SHOWN = 200  # characters of output in a verdict
 RETRY_FIRST, RETRY_MOST = 1.0, 30.0  # s between two tries when the machine lacks something
+UNTESTED = b"untested"  # the result of a trial that did not come to its tests: it is no program
 _UNRUN = b"unrun "  # then the time of the next try: the result of a trial that could not be held
 AGAIN = 60.0  # s until then; by that time somebody may have installed a sandbox
 
@@ -73,7 +76,7 @@ class Run:
     async def _once(self, work: str) -> Outcome:
         with self._room() as room:
             if wrong := await self._wrong(room):
-                return Outcome(work, ok=False, detail=wrong)
+                return Outcome(work, ok=False, detail=wrong, result=UNTESTED)
             script = room / "bin" / self.name
             self.world.files.place(script, self.data, mode=MODE)
             for number, test in enumerate(self.tests, start=1):
@@ -103,8 +106,9 @@ class Run:
         grants = self.grants
         if grants is not None:
             read, write = (script.parent, *grants.read), (empty, *grants.write)
-            grants = replace(grants, read=read, write=write)
-        argv = [str(script), *test.args]
+            grants = replace(grants, read=read, write=write, by=f"command/{self.name}")
+        # Past p42's own first line: what goes into a sandbox here would not get into another there.
+        argv = [*direct(self.data, str(script)), *test.args]
         done = await self.world.processes.run(
             argv if self.version is None else leashed(argv), stdin=test.stdin.encode(),
             cwd=empty, timeout=SECONDS, grants=grants,
@@ -162,9 +166,24 @@ def _cut(text: str) -> str:
 
 
 def granted(sandbox: Sandbox | None, *, machine: bool) -> Grants | None:
-    """What a command's tests may reach: what it declares; nothing, if a machine wrote it."""
+    """What a command's tests may reach: what it declares; nothing, if a machine wrote it.
+
+    What it is run in is each test's own empty directory. Raises Astray: see `unheld`.
+    """
     if sandbox is None:
         return Grants() if machine else None
-    read, write = (tuple(Path(each).expanduser() for each in which)
+    read, write = (tuple(map(Path, reached(which, here="")))
                    for which in (sandbox.read, sandbox.write))  # fmt: skip
     return Grants(read, write, network=sandbox.network)
+
+
+def unheld(spec: Command) -> str:
+    """Why the sandbox that it declares could not be kept to; "" = it can, or it declares none."""
+    if spec.sandbox is None:
+        return ""
+    if spec.verbatim:
+        return (
+            "verbatim leaves no room for the lines that put it into its sandbox when a person runs "
+            "it; take out verbatim or sandbox"
+        )
+    return next(filter(None, map(astray, (*spec.sandbox.read, *spec.sandbox.write))), "")
