@@ -9,6 +9,8 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -49,7 +51,7 @@ while True:  # and now it hangs
 
 
 @pytest.fixture
-def beasts(daemon: Daemon, run: Path) -> list[Path]:
+def beasts(daemon: Daemon, run: Path) -> Iterator[list[Path]]:
     """Three processes that rage; a file for each, which says how much it wrote when it is done."""
     port = daemon.ask("declare", **declaration(run, "loud"))["unit"]["port"]
     ping(port)
@@ -63,7 +65,11 @@ def beasts(daemon: Daemon, run: Path) -> list[Path]:
     os.close(null)
     os.close(pipe)
     until(lambda: len(list(run.glob("beast-*"))) == 3, "all three rage")
-    return list(run.glob("beast-*"))
+    found = list(run.glob("beast-*"))
+    yield found
+    for path in found:  # with the keeper of a test goes only its own child
+        with suppress(ProcessLookupError):
+            os.kill(int(path.name.partition("-")[2]), signal.SIGKILL)
 
 
 def test_a_child_that_floods_forks_eats_and_hangs_is_contained(
