@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from p42.gateway.dispatch import Dispatch
+from p42.gateway.dispatch import Answers, Dispatch
 from p42.gateway.door import Door
 from p42.gateway.limits import Deadlines, Limits
 from p42.model.ports import World
@@ -90,10 +90,11 @@ def opened(tmp_path: Path) -> OPEN:
         *,
         where: Where = Where.GATEWAY,
         admits: Callable[[socket.socket], bool] = lambda _: True,
+        before: Callable[[Dispatch], Answers] = lambda dispatch: dispatch,
     ) -> AsyncIterator[Opened]:
         gate = Gate()
         world = World(home=tmp_path, clock=None)  # type: ignore[arg-type] # no verb here reads it
-        door = Door(Dispatch(world, where, table(gate)), limits, admits=admits)
+        door = Door(before(Dispatch(world, where, table(gate))), limits, admits=admits)
         with socket.create_server(("127.0.0.1", 0)) as listener:
             running = asyncio.ensure_future(door.run(listener))
 

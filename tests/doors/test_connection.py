@@ -237,6 +237,8 @@ async def test_a_client_that_never_reads_is_dropped(opened: OPEN) -> None:
         client.writer.transport.pause_reading()  # type: ignore[attr-defined]
         await client.send({"type": "for-ever", "stream": True})
         async with asyncio.timeout(10):
+            while door.door.empty.is_set():  # it has not come yet
+                await asyncio.sleep(0.001)
             await door.door.empty.wait()
 
 

@@ -120,13 +120,6 @@ def test_taken_ports_are_told_and_the_daemon_runs_on(tmp_path: Path) -> None:
                 time.sleep(0.1)
 
 
-def test_a_gateway_that_asks_for_tokens_stays_closed_until_there_are_some(tmp_path: Path) -> None:
-    with running(tmp_path, P42_GATEWAY_AUTH="token") as daemon:
-        (check,) = [c for c in daemon.ask("doctor")["checks"] if c["check"] == "gateway"]
-        assert check["level"] == "problem"
-        assert "gateway.auth" in check["remedy"]
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_another_user_of_this_machine_hears_nothing_on_either_door(tmp_path: Path) -> None:
     ask = """if True:

@@ -93,6 +93,7 @@ def table(gate: Gate) -> dict[str, AnyVerb]:
         Verb("count", "", Count, dict, read, BOTH, _count, streams=True),
         Verb("for-ever", "", Nothing, dict, read, BOTH, _for_ever, streams=True),
         Verb("watch", "", Nothing, dict, read, BOTH, watch, streams=True),
+        Verb("talk", "", Text, dict, Effect.WRITE, BOTH, _echo),
         Verb("private", "", Text, dict, Effect.PERSON, control, _echo),
     ]
     return {verb.name: verb for verb in verbs}

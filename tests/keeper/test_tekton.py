@@ -50,6 +50,21 @@ def test_chat_says_what_is_missing_and_the_socket_lives(client: Client, message:
     assert client.say({"type": "ping"})["type"] == "pong"
 
 
+def test_who_hangs_up_before_it_is_answered_costs_nobody_else_anything(
+    daemon: Daemon, port: int, client: Client
+) -> None:
+    """Two answers to a client that has gone were a SIGPIPE, and the end of the companion."""
+    client.say({"type": "ping"})
+    pid = daemon.unit("ProjectCI/claude-code")["pid"]
+    for _ in range(10):
+        with socket.create_connection(("127.0.0.1", port)) as gone:
+            gone.sendall(b'{"type":"ping"}\n' * 500)
+            gone.shutdown(socket.SHUT_WR)  # else it is "connection reset", which is an error alone
+            assert gone.recv(1)
+        assert client.say({"type": "ping"})["type"] == "pong"
+    assert daemon.unit("ProjectCI/claude-code")["pid"] == pid
+
+
 def test_a_bad_line_is_answered_and_the_connection_goes_on(client: Client) -> None:
     client.say({"type": "ping"})
     client.sock.sendall(b"not json\n")

@@ -151,3 +151,18 @@ def test_a_large_frame_byte_by_byte_is_scanned_once() -> None:
     assert isinstance(messages[0], Request)
     # Quadratic scanning would take minutes; the bound only tells those two apart.
     assert time.process_time() - start < 20
+
+
+def test_a_request_is_taken_apart_when_it_is_asked_for() -> None:
+    framer = Framer()
+    framer.push(STATUS + b"\n" + STATUS + b'{"type":"pi')
+    assert framer.pull() == Request("status", "t1")
+    assert framer.unread
+    assert framer.held == len(STATUS) + 11
+    assert framer.pull() == Request("status", "t1")
+    assert framer.pull() is None
+    assert framer.partial
+    assert not framer.unread
+    framer.push(b'ng"} \r\n')
+    assert framer.pull() == Request("ping", "")
+    assert (framer.unread, framer.partial, framer.held) == (False, False, 0)

@@ -29,7 +29,8 @@ with `code`, the exit code of the command line, and `diagnostics` where a manife
 `code` in the data is the exit code where done is not all there is to say (2 = drift).
 
 Effect: `read` changes nothing, `write` only makes p42 look again, `person` is for the user alone
-and never on the gateway.
+and never on the gateway. `private` tells what people said; not to programs that p42 started.
+With `gateway.auth = "token"` requests on the gateway also carry a [`"token"`](http.md).
 """
 _NAMES = {str: "text", bool: "true or false", int: "number", float: "number", type(None): "null"}
 
@@ -44,8 +45,9 @@ def page() -> str:
 
 def _row(verb: AnyVerb) -> str:
     doors = ", ".join(sorted(verb.doors))
-    streams = ", streams" if verb.streams else ""
-    return f"| [`{verb.name}`](#{verb.name}) | {verb.summary} | {verb.effect}{streams} | {doors} |"
+    marks = {verb.effect: True, "private": verb.private, "streams": verb.streams}
+    told = ", ".join(word for word, holds in marks.items() if holds)
+    return f"| [`{verb.name}`](#{verb.name}) | {verb.summary} | {told} | {doors} |"
 
 
 def _detail(verb: AnyVerb) -> str:

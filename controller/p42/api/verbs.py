@@ -28,7 +28,9 @@ if TYPE_CHECKING:
         talks,
         telling,
         tokens,
+        transfer,
         usage,
+        whom,
     )
 else:  # each is imported when one of its verbs is first asked for; see later.py
     approving, ask, care, companions, desired, doctor = modules(
@@ -37,8 +39,8 @@ else:  # each is imported when one of its verbs is first asked for; see later.py
     editing, forging, forwarding, hosting, keys, legacy = modules(
         "editing", "forging", "forwarding", "hosting", "keys", "legacy"
     )
-    looking, talks, telling, tokens, usage = modules(
-        "looking", "talks", "telling", "tokens", "usage"
+    looking, talks, telling, tokens, transfer, usage, whom = modules(
+        "looking", "talks", "telling", "tokens", "transfer", "usage", "whom"
     )
 
 __all__ = ["VERBS", "AnyVerb"]
@@ -62,24 +64,28 @@ _TABLE: tuple[AnyVerb, ...] = (
          WRITE, BOTH, legacy.end, legacy=True, named=True),
     Verb("say", "Say something to a declared agent", talks.Saying, talks.Answered,
          WRITE, CONTROL, talks.say, streams=True),
+    Verb("say.into", "The same; a command that comes of it is declared in a directory",
+         talks.SayingInto, talks.Answered, PERSON, CONTROL, talks.say, streams=True),
     Verb("tool.decide", "Whether an agent's call that waits may be run", talks.Decide, dict,
          PERSON, CONTROL, talks.decide),
     Verb("session.list", "Conversations, the latest first", talks.Sessions, shapes.Items,
-         READ, CONTROL, talks.sessions),
+         READ, CONTROL, talks.sessions, private=True),
     Verb("session.show", "One conversation with all that was said", talks.Shown, dict,
-         READ, CONTROL, talks.session),
+         READ, CONTROL, talks.session, private=True),
     Verb("session.search", "What was said, by words", talks.Search, shapes.Items,
-         READ, CONTROL, talks.search),
-    Verb("session.watch", "What is said in a session from now on", talks.Watched, dict,
-         READ, CONTROL, talks.watch, streams=True),
+         READ, CONTROL, talks.search, private=True),
+    Verb("session.watch", "What is said in a session from now on", talks.Watching, dict,
+         READ, CONTROL, talks.watch, private=True, streams=True),
+    Verb("session.whom", "Who would answer in a conversation", whom.Meant, dict,
+         READ, CONTROL, whom.whom, private=True),
     Verb("session.end", "A conversation is over", talks.Watched, dict,
-         WRITE, CONTROL, talks.end),
+         PERSON, CONTROL, talks.end),
     Verb("session.delete", "Forget a conversation", talks.Watched, dict,
          PERSON, CONTROL, talks.forget),
     Verb("session.export", "A conversation whole, for import", talks.Watched, dict,
-         READ, CONTROL, talks.export),
-    Verb("session.import", "Keep a conversation from elsewhere", talks.Import, dict,
-         PERSON, CONTROL, talks.take_in),
+         READ, CONTROL, transfer.export, private=True),
+    Verb("session.import", "Keep a conversation from elsewhere", transfer.Import, dict,
+         PERSON, CONTROL, transfer.take_in),
     Verb("overview", "Is reality what the manifests say?", Nothing, shapes.Overview,
          READ, BOTH, looking.overview),
     Verb("get", "Objects with their live status", looking.Get, shapes.Listed,
@@ -151,15 +157,15 @@ _TABLE: tuple[AnyVerb, ...] = (
     Verb("models.list", "What an account's provider offers, and what it costs",
          ask.OfAny, shapes.Items, READ, CONTROL, ask.models),
     Verb("project.forward", "A project's messages to somebody else", forwarding.Forward, dict,
-         WRITE, CONTROL, forwarding.forward),
+         PERSON, CONTROL, forwarding.forward),
     Verb("project.unforward", "Its companion answers again", forwarding.Project, dict,
-         WRITE, CONTROL, forwarding.unforward),
+         PERSON, CONTROL, forwarding.unforward),
     Verb("project.forwards", "Where messages go, and who is attached", Nothing, shapes.Items,
-         READ, CONTROL, forwarding.forwards),
+         READ, CONTROL, forwarding.forwards, private=True),
     Verb("terminal.attach", "Messages for a terminal as they come", forwarding.Attach, dict,
-         WRITE, CONTROL, forwarding.attach, streams=True),
+         PERSON, CONTROL, forwarding.attach, streams=True),
     Verb("terminal.shown", "A terminal showed a message", forwarding.Shown, dict,
-         WRITE, CONTROL, forwarding.shown),
+         PERSON, CONTROL, forwarding.shown),
     Verb("answer", "A companion's chat message to its model (companions only)",
          companions.Answer, companions.Completion, WRITE, CONTROL, companions.answer),
 )  # fmt: skip

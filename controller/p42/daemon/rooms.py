@@ -21,16 +21,19 @@ from pathlib import Path
 from typing import Any, cast
 
 from p42 import __version__
+from p42.ai.pinning import Pinning
 from p42.api.house import House
 from p42.config.overlays import overlays
 from p42.config.settings import Settings
 from p42.daemon.grounding import grounding
-from p42.daemon.running import running
+from p42.daemon.running import running, tended
 from p42.daemon.talking import Talking
 from p42.daemon.thinking import Thinking
 from p42.engine.engine import Engine
 from p42.gateway.control import serve_control
-from p42.gateway.tcp import HOST, NO_TOKENS, Gateway
+from p42.gateway.tcp import HOST, Gateway
+from p42.gateway.tokened import Book
+from p42.keeper.sweeps import sweep_lightly
 from p42.manifest.kindbook import KindBook
 from p42.manifest.read import Reader
 from p42.manifest.rules import Rules
@@ -66,6 +69,7 @@ from p42.stores.redaction import Redactor
 from p42.stores.registry import SqliteRegistry
 from p42.stores.tokens import SqliteTokens
 from p42.stores.works import SqliteWorks
+from p42.web.holds import Holds
 from p42.web.web import Web
 
 LAST = 5.0  # s for the statuses at a stop, thousands of them; the next start writes the others
@@ -109,7 +113,10 @@ class Rooms:
             home, self.link, env=os.environ, idle=settings.projects_idle_timeout,
             said=self.messages.said,
         )  # fmt: skip
-        self.processes = KeeperProcesses(os.environ, home=home, link=self.link)
+        self.pinning = Pinning(self.ledger.sources)
+        self.processes = KeeperProcesses(
+            os.environ, home=home, link=self.link, watch=self.pinning.held
+        )
         registry = SqliteRegistry(database)
         self.thinking = None if offline else Thinking(
             settings, database, registry, clock=clock, keys=self.keys, redactor=known,
@@ -134,6 +141,7 @@ class Rooms:
         ground = grounding(
             self.settings.home, self.agents, thinking.accounts, registry=registry, keys=self.keys,
             tokens=self.tokens, port=lambda: self.web.port, sources=self.ledger.sources,
+            pinning=self.pinning,
         )  # fmt: skip
         return Talking(
             self.settings, thinking.accounts, registry, clock=clock, clean=self.redactor.clean,
@@ -142,9 +150,12 @@ class Rooms:
 
     def _doors(self, database: Database, clock: SystemClock) -> None:
         """Where people and programs come in, and what is kept of them."""
-        closed = NO_TOKENS if self.settings.gateway_auth == "token" else ""
-        self.gateway = Gateway(self.settings.gateway_ports, closed=closed)
         self.tokens = SqliteTokens(database, clock=clock)
+        holds = Holds()
+        self.tokens.tell(holds.end)
+        asks = self.settings.gateway_auth == "token"
+        book = Book(self.tokens, holds, clock) if asks else None
+        self.gateway = Gateway(self.settings.gateway_ports, book=book)
         self.forwards = SqliteForwards(database)
         self.web = Web(self.settings.http_port, self.tokens)
 
@@ -174,27 +185,33 @@ class Rooms:
         if self.talking is not None:
             self.talking.open(world)
         async with (
-            running(self.journal.run(), last=self.journal.flush),
-            running(self.statuses.run(), last=self._last_statuses),
-            running(self.messages.run(), last=self.messages.flush),
+            tended("writing the journal", self.journal.run, last=self.journal.flush),
+            tended("writing statuses", self.statuses.run, last=self._last_statuses),
+            tended("writing messages", self.messages.run, last=self.messages.flush),
             self._keeper(stop),
             self.works,
-            running(self.keys.watch(self.world.files.follow)),
+            tended("watching keys", lambda: self.keys.watch(self.world.files.follow)),
             self.thinking.run() if self.thinking else nullcontext(),
             self.talking.run() if self.talking else nullcontext(),
             running(self.engine.run()),
         ):
             await self._follow_own()
             async with (
-                running(serve_control(world, standing=standing, redactor=self.redactor)),
-                running(self.gateway.run(world, redactor=self.redactor)),
-                running(self.web.run(world, redactor=self.redactor)),
+                tended(
+                    "serving the control socket",
+                    lambda: serve_control(world, standing=standing, redactor=self.redactor),
+                ),
+                tended(
+                    "serving the gateway", lambda: self.gateway.run(world, redactor=self.redactor)
+                ),
+                tended("serving HTTP", lambda: self.web.run(world, redactor=self.redactor)),
             ):
                 if sources:
                     await self.engine.follow(sources, given=())
                 await self.gateway.tried.wait()
                 await self.web.tried.wait()
                 _log.info("%s", ready_message(self.settings.home, self.gateway))
+                sweep_lightly()
                 gc.enable()  # daemon.serve has disabled it
                 gc.freeze()  # what is there now stays; later collections need not walk it
                 await stop.wait()
@@ -217,7 +234,7 @@ class Rooms:
         """What the CLI and agents declare. Before any door opens: `apply` may add to it at once."""
         own = self.settings.home / "manifests"
         own.mkdir(mode=0o700, exist_ok=True)
-        if str(own) in self.ledger.sources():
+        if str(own.resolve()) in self.ledger.sources():
             return
         try:
             await self.engine.follow([str(own)], given=())

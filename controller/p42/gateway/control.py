@@ -45,7 +45,7 @@ async def serve_control(
 
 
 def _not_a_person(verb: AnyVerb) -> str:
-    if verb.effect is Effect.PERSON:
+    if verb.effect is Effect.PERSON or verb.private:
         return f"{verb.name} is for a person; this program was started by p42 itself"
     return ""
 

@@ -16,6 +16,7 @@ from p42.gateway.dispatch import Dispatch
 from p42.gateway.door import BACKLOG, Door
 from p42.gateway.limits import Deadlines, Limits, most_connections
 from p42.gateway.peers import may_enter
+from p42.gateway.tokened import Book, Tokened
 from p42.keeper.peer import tells_owners, uid_of_peer
 from p42.model.ports import World
 from p42.model.verb import Door as Where
@@ -28,21 +29,15 @@ GET_42 = (
     "or start p42 under authbind; then p42 restart. Never setcap python"
 )
 
-# A door that asks for less than it was told to would be worse than none.
-NO_TOKENS = (
-    "gateway.auth is token, and this version of p42 has no tokens for the gateway yet: it stays "
-    "closed; the control socket is open. Set gateway.auth to none to open it to this user"
-)
-
 _log = logging.getLogger(__name__)
 
 
 class Gateway:
-    """`ports` in the order of wish; 0 = any free one. `closed` says why it must not open at all."""
+    """`ports` in the order of wish; 0 = any free one. `book` has the tokens that requests have to
+    show; None: they need none, but have to come from this user."""
 
-    def __init__(self, ports: Sequence[int], *, closed: str = "") -> None:
-        self._ports = tuple(ports)
-        self._closed = closed
+    def __init__(self, ports: Sequence[int], *, book: Book | None = None) -> None:
+        self._ports, self._book = tuple(ports), book
         self.port: int | None = None
         self.note = ""
         self.tried = asyncio.Event()  # set once the first round of tries is over
@@ -51,13 +46,11 @@ class Gateway:
         """Serve until cancelled. Without a port: say so, and try again until there is one."""
         dispatch = Dispatch(world, Where.GATEWAY, redactor=redactor)
         limits = Limits(deadlines=Deadlines(), connections=most_connections())
-        if self._closed:
-            self._say(self._closed)
-            await asyncio.Event().wait()
         while (listener := self._listen()) is None:  # noqa: ASYNC110 - no event tells of a port
             await asyncio.sleep(AGAIN)
         try:
-            await Door(dispatch, limits, admits=_admits).run(listener)
+            answers = Tokened(dispatch, self._book) if self._book else dispatch
+            await Door(answers, limits, admits=_admits).run(listener)
         finally:
             self.port = None
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 Callback = Callable[[], None]
 SWEEP = 1024  # timers
+RINGS = 16  # timers called before others are heard; a thousand deadlines may end in one moment
 IDLE = 3600.0  # s; with nothing to do the keeper sleeps, and wakes once an hour for nothing
 
 
@@ -95,7 +96,9 @@ class Reactor:
 
     def _ring(self) -> None:
         now = time.monotonic()  # what a timer sets for at once is due after the next look around
-        while self._timers and self._timers[0][0] <= now:
+        for _ in range(RINGS):
+            if not self._timers or self._timers[0][0] > now:
+                return
             timer = heapq.heappop(self._timers)[2]
             do, timer.do = timer.do, None
             if do is not None:

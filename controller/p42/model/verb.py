@@ -39,7 +39,8 @@ class Verb(Generic[Takes, Gives]):
 
     `takes` is a frozen dataclass: a door builds it strictly from JSON, unknown keys are errors.
     `legacy` marks the request types of the original Port 42 protocol. `named`: the request's own id
-    is a field `id` of what it takes (a session's, in the original).
+    is a field `id` of what it takes (a session's, in the original). `private`: it tells what people
+    said; programs that p42 started have no use for that.
     """
 
     name: str
@@ -52,4 +53,5 @@ class Verb(Generic[Takes, Gives]):
     streams: bool = False
     legacy: bool = False
     named: bool = False
+    private: bool = False
     needs_payload: bool = False  # absent is an error, where null is not

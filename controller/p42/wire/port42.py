@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal
 
@@ -44,7 +44,8 @@ _GO_ESCAPES = re.compile(rb"[<>&]|\xe2\x80[\xa8\xa9]")
 class Request:
     """One request. Keys of the outer object are matched in any case, as Go does.
 
-    `payload` is None when it is absent or null; `given` tells the two apart.
+    `payload` is None when it is absent or null; `given` tells the two apart. `token` is "" when it
+    is absent or no text; no repr shows it.
     """
 
     type: str
@@ -52,6 +53,7 @@ class Request:
     payload: Any = None
     given: bool = False
     stream: bool = False
+    token: str = field(default="", repr=False)
 
 
 class Violation(Enum):
@@ -67,7 +69,7 @@ Message = Request | Violation
 
 
 class Framer:
-    """Bytes to messages. One per connection."""
+    """Bytes to messages, each taken apart when it is asked for. One per connection."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()  # begins at the current frame, blanks before it cut off
@@ -76,35 +78,49 @@ class Framer:
         self._quoted = False
         self._first = True  # no frame has begun yet: HTTP and TLS are still possible
         self._dead = False
+        self.unread = False  # bytes are here that `pull` has not looked at
 
     @property
     def partial(self) -> bool:
-        """Whether a frame has begun and not ended."""
-        return bool(self._buffer) and not self._dead
+        """Whether a frame has begun and not ended. As of the last `pull`, if nothing is unread."""
+        return bool(self._buffer)
 
     @property
     def held(self) -> int:
-        """Bytes of the unfinished frame."""
+        """Bytes that are kept: what is unread, and an unfinished frame."""
         return len(self._buffer)
+
+    def push(self, data: bytes | bytearray) -> None:
+        """Take bytes; none after a Violation or the end."""
+        if data and not self._dead:
+            self._buffer += data
+            self.unread = True
+
+    def pull(self) -> Message | None:
+        """The next message; None: more bytes have to come first. After a Violation always None."""
+        if not self.unread:
+            return None
+        message = self._next()
+        if isinstance(message, Violation):
+            self._die()
+        else:  # blanks behind a frame are no beginning of another
+            self.unread = message is not None and self._begin()
+        return message
 
     def feed(self, data: bytes) -> list[Message]:
         """The messages that `data` completes, in order; at most one Violation, the last."""
-        messages: list[Message] = []
-        if self._dead:
-            return messages
-        self._buffer += data
-        while not self._dead and (message := self._next()) is not None:
-            messages.append(message)
-            self._dead = isinstance(message, Violation)
-        if self._dead:
-            self._buffer.clear()
-        return messages
+        self.push(data)
+        return list(iter(self.pull, None))
 
     def end(self) -> Violation | None:
         """The other side will send no more: half a frame is a violation."""
-        half, self._dead = self.partial, True
-        self._buffer.clear()
+        half = self.partial
+        self._die()
         return Violation.UNPARSABLE if half else None
+
+    def _die(self) -> None:
+        self._dead, self.unread = True, False
+        self._buffer.clear()
 
     def _next(self) -> Message | None:
         if not self._seen and not self._begin():
@@ -124,7 +140,7 @@ class Framer:
     def _begin(self) -> bool:
         """Cut blanks; whether anything is left."""
         blank = _BLANK.match(self._buffer)
-        if blank is not None:
+        if blank is not None and blank.end():
             del self._buffer[: blank.end()]
         return bool(self._buffer)
 
@@ -208,9 +224,11 @@ def read_request(frame: bytes) -> Message:
         return Violation.UNPARSABLE
     if not isinstance(stream, bool | None):
         return Violation.UNPARSABLE
+    token = fields.get("token")
     return Request(
         type=kind or "", id=name or "", payload=fields.get("payload"),
         given="payload" in fields, stream=bool(stream),
+        token=token if isinstance(token, str) else "",
     )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ READ = 4096  # bytes; the originals' message handler and projects chat read once
 CUT = " [cut here; `p42 chat` shows it whole]"
 _HTTP = re.compile(rb"[A-Z]{3,32} |PRI \*")
 _TLS = 0x16
+_BLANK = re.compile(rb"[ \t\r\n]*")
 
 Ends = Literal["", "silently", "after"]
 
@@ -41,47 +42,63 @@ class Bad:
 
 
 class Lines:
-    """Bytes to lines. One per connection."""
+    """Bytes to lines, each taken apart when it is asked for. One per connection."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._searched = 0
         self._first = True
         self._dead = False
-
-    def feed(self, data: bytes) -> list[Said | Bad]:
-        """What `data` completes, in order. After a Bad that ends, nothing more is read."""
-        found: list[Said | Bad] = []
-        self._buffer += data
-        while not self._dead:
-            if self._first and self._buffer and self._foreign():
-                found.append(Bad("silently"))
-                self._dead = True
-                break
-            end = self._buffer.find(b"\n", self._searched)
-            if end < 0:
-                self._searched = len(self._buffer)
-                if len(self._buffer) > MAX_LINE:
-                    found.append(Bad("after", f"A line is longer than {MAX_LINE} bytes"))
-                    self._dead = True
-                break
-            line = bytes(self._buffer[:end])
-            del self._buffer[: end + 1]
-            self._searched = 0
-            if not line.strip():
-                continue
-            found.append(self._read(line))
-        return found
+        self.unread = False  # bytes are here that `pull` has not looked at
 
     @property
     def held(self) -> int:
-        """Bytes of the unfinished line."""
+        """Bytes that are kept: what is unread, and an unfinished line."""
         return len(self._buffer)
 
     @property
     def partial(self) -> bool:
-        """Whether a line has begun and not ended."""
-        return bool(self._buffer) and not self._dead
+        """Whether a line has begun and not ended. As of the last `pull`, if nothing is unread."""
+        return bool(self._buffer)
+
+    def push(self, data: bytes) -> None:
+        """Take bytes; none after a Bad that ends."""
+        if data and not self._dead:
+            self._buffer += data
+            self.unread = True
+
+    def pull(self) -> Said | Bad | None:
+        """The next line; None: more bytes have to come first."""
+        if not self.unread or (not self._searched and not self._begin()):
+            return None
+        if self._first and self._foreign():
+            return self._ended(Bad("silently"))
+        end = self._buffer.find(b"\n", self._searched)
+        if end < 0:
+            self._searched, self.unread = len(self._buffer), False
+            if len(self._buffer) <= MAX_LINE:
+                return None
+            return self._ended(Bad("after", f"A line is longer than {MAX_LINE} bytes"))
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        self._searched = 0
+        self._begin()
+        found = self._read(line)
+        return self._ended(found) if isinstance(found, Bad) and found.ends else found
+
+    def _begin(self) -> bool:
+        """Cut blanks, in one go; whether anything is left. Thousands of empty lines are nothing."""
+        blank = _BLANK.match(self._buffer)
+        if blank is not None:
+            del self._buffer[: blank.end()]
+        self.unread = bool(self._buffer)
+        return self.unread
+
+    def _ended(self, bad: Bad) -> Bad:
+        """Nothing is read any more."""
+        self._dead, self.unread = True, False
+        self._buffer.clear()
+        return bad
 
     def _foreign(self) -> bool:
         return self._buffer[0] == _TLS or _HTTP.match(self._buffer) is not None
@@ -91,10 +108,8 @@ class Lines:
         try:
             body = json.loads(line)
         except (ValueError, RecursionError):
-            self._dead = first
             return Bad("after" if first else "")
         if not isinstance(body, dict):
-            self._dead = True
             return Bad("silently")
         kind, text = body.get("type", ""), body.get("content", body.get("message", ""))
         return Said(

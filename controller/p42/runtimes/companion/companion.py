@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import socket
 import time
 from collections.abc import Mapping
@@ -17,12 +18,14 @@ from p42.keeper.channel import Channel
 from p42.keeper.frames import Message
 from p42.keeper.peer import is_self, tells_owners, uid_of_peer
 from p42.keeper.reactor import Reactor
+from p42.keeper.sweeps import sweep_lightly
 from p42.keeper.turns import Turns
 from p42.runtimes.companion.broker import Question
 from p42.runtimes.companion.visitor import Visitor
 from p42.wire.budget import Budget
 from p42.wire.tekton import Said, fitted
 
+AT_ONCE = 4  # connections accepted before others are heard again
 MOST = 1024  # connections at once (CONTRACT, Wires); past that one that says nothing makes room
 KEPT_DESCRIPTORS = 32  # what else it opens; a question of each visitor comes on top
 RESTED = 15.0  # s since its last line from which on a client may have to make room
@@ -30,6 +33,9 @@ RESTED = 15.0  # s since its last line from which on a client may have to make r
 
 def main(spec: Mapping[str, Any], private: socket.socket, listeners: list[int]) -> int:
     """The zygote's entry: run until retired. Returns the exit code."""
+    # The default, which a fork begins with, ends all for one client that hangs up unanswered.
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    sweep_lightly()
     reactor = Reactor()
     Companion(reactor, spec, private, [socket.socket(fileno=fd) for fd in listeners])
     reactor.run()
@@ -47,7 +53,7 @@ class Companion:
         listeners: list[socket.socket],
     ) -> None:
         self._reactor, self._spec, self._listeners = reactor, spec, listeners
-        self._visitors: list[Visitor] = []
+        self._visitors: dict[Visitor, None] = {}  # in the order of their coming
         self._requests = 0
         self._most, self._budget = _most(), Budget()
         self._turns = Turns(lambda do: reactor.after(0.0, do))
@@ -60,14 +66,14 @@ class Companion:
         self._look_idle()
 
     def _accept(self, listener: socket.socket) -> None:
-        while True:
+        for _ in range(AT_ONCE):
             try:
                 sock, _ = listener.accept()
             except BlockingIOError:
                 return  # another child, or nobody any more, has it
             except OSError:
                 if not self._make_room() and self._visitors:
-                    self._visitors[0].close()  # no descriptor left: somebody has to go
+                    next(iter(self._visitors)).close()  # no descriptor left: somebody has to go
                 return
             # Another user of this machine has no business here; nor has a client that drew our
             # port as its own and connected to itself.
@@ -78,16 +84,11 @@ class Companion:
                 sock.close()
                 continue
             self._last = time.monotonic()
-            self._visitors.append(
-                Visitor(
-                    self._reactor,
-                    sock,
-                    heard=self._heard,
-                    gone=self._visitors.remove,
-                    turns=self._turns,
-                    budget=self._budget,
-                )
-            )
+            visitor = Visitor(
+                self._reactor, sock, heard=self._heard, gone=self._visitors.pop, turns=self._turns,
+                budget=self._budget,
+            )  # fmt: skip
+            self._visitors[visitor] = None
 
     def _may_enter(self, sock: socket.socket) -> bool:
         """Ours; where the system cannot tell whose it is, loopback is the only guard.
@@ -103,12 +104,10 @@ class Companion:
         """
         quiet = next((one for one in self._visitors if one.spoke is None), None)
         if quiet is None:
-            resting = [(one.spoke or 0.0, n) for n, one in enumerate(self._visitors)
-                       if not one.busy]  # fmt: skip
-            longest = min(resting, default=(time.monotonic(), 0))
-            if time.monotonic() - longest[0] < RESTED:
+            resting = (one for one in self._visitors if not one.busy)
+            quiet = min(resting, key=lambda one: one.spoke or 0.0, default=None)
+            if quiet is None or time.monotonic() - (quiet.spoke or 0.0) < RESTED:
                 return False
-            quiet = self._visitors[longest[1]]
         quiet.close()
         return True
 

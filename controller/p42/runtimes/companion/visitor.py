@@ -1,7 +1,8 @@
 """Visitor: one client connection of a companion: lines in, replies out, bounded both ways.
 
-Its first line is heard at once, those that came with it in their turn, and nothing more is read
-before; nor while it does not read what it is sent.
+The first line of what has come is heard at once; to hear those that came with it, to read on where
+there was more than CHUNK, and to be thrown out, it waits in line with all others. Nothing more is
+read before; nor while it does not read what it is sent.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
-from collections import deque
 from collections.abc import Callable
 
 from p42.keeper.reactor import Reactor, Timer
@@ -48,14 +48,16 @@ class Visitor:
         self._reactor, self._sock, self._heard, self._gone = reactor, sock, heard, gone
         self._turns, self._lines, self._budget = turns, Lines(), budget
         self._held = 0  # bytes of the budget
-        self._waiting: deque[Said | Bad] = deque()
+        self._in_line = False  # goes on in its turn
+        self._filled = False  # CHUNK bytes came: there may be more
         self._out = bytearray()
+        self._looks = (False, False)  # waits until it may write, and until there is to read
         self._closing = False
         self._deaf = False  # it sends no more
         self.open = True
         self.asked = 0  # replies still owed
         self.spoke: float | None = None  # when it said its last whole line; monotonic
-        self._first: Timer | None = reactor.after(FIRST, self.close)
+        self._first: Timer | None = self._until(FIRST)
         self._half: Timer | None = None
         self._unread: Timer | None = None
         self._look()
@@ -63,7 +65,7 @@ class Visitor:
     @property
     def busy(self) -> bool:
         """Whether a reply is owed or not yet taken."""
-        return self.asked > 0 or bool(self._out) or bool(self._waiting)
+        return self.asked > 0 or bool(self._out) or self._lines.unread
 
     def say(self, body: dict[str, object]) -> None:
         """Queue one reply. Closed: no effect."""
@@ -76,8 +78,8 @@ class Visitor:
         for _ in range(LAST):
             if self.open and not self._closing:
                 self._read()
-            while self.open and self._waiting:
-                self._take(self._waiting.popleft())
+            while self.open and (found := self._lines.pull()) is not None:
+                self._take(found)
         self._closing = True
         self._look()
 
@@ -90,7 +92,6 @@ class Visitor:
             if timer is not None:
                 timer.cancel()
         self._may_hold(0)
-        self._waiting.clear()
         self._reactor.forget(self._sock.fileno())
         self._sock.close()
         self._gone(self)
@@ -102,16 +103,19 @@ class Visitor:
         if (self._closing or self._deaf) and not self.busy:
             self.close()
             return
-        descriptor = self._sock.fileno()
-        reads = not (self._waiting or self._deaf or len(self._out) >= FULL)
-        if self._out and reads:
-            self._reactor.both(descriptor, self._both)
-        elif self._out:
-            self._reactor.writable(descriptor, self._write)
-        elif reads:
-            self._reactor.readable(descriptor, self._read)
-        else:
-            self._reactor.forget(descriptor)
+        looks = (bool(self._out), not (self._in_line or self._deaf or self._full))
+        if looks == self._looks:
+            return
+        self._looks, descriptor = looks, self._sock.fileno()
+        match looks:
+            case (True, True):
+                self._reactor.both(descriptor, self._both)
+            case (True, False):
+                self._reactor.writable(descriptor, self._write)
+            case (False, True):
+                self._reactor.readable(descriptor, self._read)
+            case _:
+                self._reactor.forget(descriptor)
 
     def _read(self) -> None:
         try:
@@ -122,14 +126,8 @@ class Visitor:
             self.close()
             return
         self._deaf = self._deaf or not data
-        lines = self._lines.feed(data)
-        if lines:
-            self._spoken()
-        self._waiting.extend(lines)
-        if not self._may_hold(self._lines.held):
-            self.close()
-        elif self._lines.partial and self._half is None:
-            self._half = self._reactor.after(HALF, self.close)
+        self._filled = len(data) == CHUNK
+        self._lines.push(data)
         self._step()
 
     def _may_hold(self, held: int) -> bool:
@@ -145,12 +143,44 @@ class Visitor:
         self._first = self._half = None
 
     def _step(self) -> None:
-        """Hear one line; the next in its turn."""
-        if self.open and self._waiting:
-            self._take(self._waiting.popleft())
-        if self.open and self._waiting:
-            self._turns.wait(self._step)
+        """Hear one line; what else there is to do, in its turn."""
+        if not self._in_line and not self._full:
+            found = self._lines.pull()
+            if found is not None:
+                self._spoken()
+                self._take(found)
+            self._line_up()
+        if self.open and not self._may_hold(self._lines.held):
+            self.close()
         self._look()
+
+    @property
+    def _full(self) -> bool:
+        return len(self._out) >= FULL
+
+    def _line_up(self) -> None:
+        if not self.open or self._in_line or self._full:
+            return
+        if self._lines.unread or self._filled:
+            self._in_line = True
+            self._turns.wait(self._take_turn)
+        elif self._lines.partial and self._half is None:
+            self._half = self._until(HALF)
+
+    def _take_turn(self) -> None:
+        self._in_line = self._filled = False
+        if self.open:
+            self._step()
+
+    def _until(self, seconds: float) -> Timer:
+        """It is closed in `seconds`, when its turn comes, unless the timer was put away by then."""
+
+        def late() -> None:
+            if timer in (self._first, self._half, self._unread):
+                self.close()
+
+        timer = self._reactor.after(seconds, lambda: self._turns.wait(late))
+        return timer
 
     def _take(self, found: Said | Bad) -> None:
         if isinstance(found, Said):
@@ -175,6 +205,7 @@ class Visitor:
             self.close()
             return
         self._wait_for_reader(moved=moved)
+        self._line_up()
         self._look()
 
     def _wait_for_reader(self, *, moved: bool) -> None:
@@ -183,7 +214,7 @@ class Visitor:
             self._unread.cancel()
             self._unread = None
         if self._out and self._unread is None:
-            self._unread = self._reactor.after(UNREAD, self.close)
+            self._unread = self._until(UNREAD)
 
     def _both(self) -> None:
         self._read()
