@@ -1,4 +1,5 @@
-"""`python -m tests.bench.sessions`: 10,000 talks of 100 messages: resume one, search all."""
+"""`python -m tests.bench.sessions`: 10,000 talks of 100 messages: resume one, search all, and
+look for new files among 10,000 mirrored ones, as each start does."""
 
 from __future__ import annotations
 
@@ -12,6 +13,8 @@ from pathlib import Path
 from p42.model.plan import Instant
 from p42.model.session import Session, Turn
 from p42.runtimes.clock import SystemClock
+from p42.stores.memoryfiles import MemoryFiles, file_of
+from p42.stores.memoryimport import MemoryImport
 from p42.stores.sessionfile import SessionFile
 from p42.stores.sessions import SqliteSessions
 from tests.bench.measure import Figure
@@ -47,11 +50,29 @@ async def measure(home: Path, sessions: int, messages: int, runs: int) -> None:
         start = time.perf_counter()
         await there.search(words)
         found.append(time.perf_counter() - start)
+    looked = await look(home, there, file)
     size = file.path.stat().st_size / 1e6
     print(f"  {sessions:,} sessions of {messages} messages, {size:,.0f} MB")
-    for figure in (Figure("resume one", tuple(resumed)), Figure("search all", tuple(found))):
-        print(figure.line())
+    figures = {"resume one": resumed, "search all": found, "look for new files": looked}
+    for name, times in figures.items():
+        print(Figure(name, tuple(times)).line())
     file.close()
+
+
+async def look(home: Path, there: SqliteSessions, file: SessionFile) -> list[float]:
+    """Seconds that the import of `memory/` takes of a start, ten times."""
+    files, times = MemoryFiles(file), []
+    every = await there.list(archived=True, limit=1 << 40)
+    for session in every:
+        path = home / "memory" / "sessions" / file_of(session)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    await files.mirrored((session.id, file_of(session)) for session in every)
+    for _ in range(10):
+        start = time.perf_counter()
+        assert await MemoryImport(home, there, files).run() == 0
+        times.append(time.perf_counter() - start)
+    return times
 
 
 def main() -> None:

@@ -224,8 +224,8 @@ def test_a_project_answers_through_its_agent_with_its_context(
     said = cli(daemon, "chat", "garden", "who", "are", "you?")
     assert (said.returncode, said.stdout) == (0, "I am the garden.\n")
     body = vendor.completions[-1].body
-    assert "You are muse.\\n\\nRoses only." in json.dumps(body["system"])
-    assert "[Project: Garden] who are you?" in json.dumps(body["messages"])
+    assert "You are muse.\\n\\nProject Garden\\n\\nRoses only." in json.dumps(body["system"])
+    assert body["messages"][0]["content"] == [{"type": "text", "text": "who are you?"}]
     row = json.loads(cli(daemon, "usage", "-o", "json").stdout)["rows"][0]
     assert row["agent"] == "projectci/garden"
     assert cli(daemon, "chat", "garden", "more").stdout == "And again.\n"

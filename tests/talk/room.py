@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 from p42.ai.background import Background
 from p42.ai.conversations import Conversations
+from p42.ai.forgefail import Failed
 from p42.model.completion import Text
 from p42.model.ports import Registration
 from p42.model.refs import Ref
@@ -70,6 +71,7 @@ async def room(
     *script: Any,
     tools: ToolBox | None = None,
     listener: Listener | None = None,
+    failing: Callable[[str], Sequence[Failed]] = lambda _: (),
     **account: Any,
 ) -> AsyncIterator[Room]:
     """Agent muse on one scripted vendor."""
@@ -80,10 +82,10 @@ async def room(
         file = SessionFile(home)
         held.callback(file.close)
         clock = SystemClock()
-        sessions = SqliteSessions(file, clock)
+        sessions = SqliteSessions(file, clock, gone=lambda session: talks.forget(session))
         talks = Conversations(
             sessions, there.accounts, there.registry, clock, background,
-            listener=listener, tools=tools, instructions=instructions,
+            listener=listener, tools=tools, failing=failing, instructions=instructions,
         )  # fmt: skip
         made = Room(talks, sessions, there, server)
         await made.declare("muse", MUSE)

@@ -61,7 +61,7 @@ async def test_what_the_window_leaves_out_is_told_in_the_system_text(tmp_path: P
         for number in range(6):
             await there.say(f"question {number}", session="a")
         system, *shown = there.asked[-1]["messages"]
-        assert "5 earlier messages" in system["content"]
+        assert "6 earlier messages" in system["content"]
         assert "- question 1" in system["content"]
         assert [m["content"] for m in shown if m["role"] == "user"] == [
             "question 0", "question 4", "question 5",

@@ -56,14 +56,15 @@ async def test_a_conversation_is_there_after_a_restart(
 ) -> None:
     await sessions.begin("cli-1", "muse", title="hello there")
     await sessions.add("cli-1", "user", "hello 🐬")
-    await sessions.add("cli-1", "assistant", "hi", more={"calls": [{"id": "1"}]})
+    call = {"id": "1", "name": "get", "arguments": {}}
+    await sessions.add("cli-1", "assistant", "hi", more={"calls": [call]})
     file, other = await again(tmp_path, clock)
     found = await other.get("cli-1")
     assert found is not None
     assert (found.agent, found.messages, found.title) == ("muse", 2, "hello there")
     turns = await other.turns("cli-1")
     assert [turn.content for turn in turns] == ["hello 🐬", "hi"]
-    assert turns[1].more == {"calls": [{"id": "1"}]}
+    assert turns[1].more == {"calls": [call]}
     assert [turn.number for turn in await other.turns("cli-1", first=1)] == [1]
     file.close()
 

@@ -157,7 +157,7 @@ def test_a_tool_of_an_integration_is_called_within_its_rules_and_written_down(
     pieces = say(daemon, "integration_files_count", agent="porter", allow=True)
     assert result(pieces) == '{"calls": 2}'
     events = daemon.ask("events", ref="integration/files")["items"]
-    assert ("ServerUp", "9 tools") in [(e["reason"], e["message"]) for e in events]
+    assert ("ServerUp", "10 tools") in [(e["reason"], e["message"]) for e in events]
     events = daemon.ask("events", ref="agent/porter")["items"]
     assert ("ToolUsed", "integration/files/echo") in [(e["reason"], e["message"]) for e in events]
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from p42.ai.audience import Audience
 from p42.ai.background import Background
+from p42.ai.forgefail import Failed
+from p42.ai.material import shown_with
 from p42.ai.persona import Persona
 from p42.ai.summaries import told
 from p42.ai.toolarguments import fitted
@@ -47,7 +49,10 @@ class Floor:
 
 
 class Answering:
-    """One message and all that it takes to answer it. `ends` in the clock's monotonic seconds."""
+    """One message and all that it takes to answer it. `ends` in the clock's monotonic seconds.
+
+    `say.model` is the one that was chosen, "" = the agent's own: what a session keeps is in it.
+    """
 
     def __init__(self, floor: Floor, say: Say, who: Persona, ends: float) -> None:
         self._floor, self.say, self.who, self._ends = floor, say, who, ends
@@ -61,6 +66,7 @@ class Answering:
         self.notes: list[str] = []  # for who asked
         self.ran: list[ToolCall] = []  # tools that were not refused, of all replies
         self.forged: Sequence[Forged] = ()  # what came out of the last reply
+        self.mends: Failed | None = None  # the command of which another version was asked for
 
     @property
     def calls(self) -> Sequence[ToolCall]:
@@ -104,11 +110,12 @@ class Answering:
         self.session, self.skipped = session, shown.skipped
         left_out = note(shown.skipped, told(session, shown.skipped)) if session else ""
         system = (self.who.system, self.say.context, left_out, await self._missing())
-        model = self.say.model or (session.model if session else "") or facts.get("model") or ""
+        model = self.say.model or facts.get("model") or ""
         offered = self._offered
         seen = shown.shown if offered else without_calls(shown.shown)
         return Prompt(
-            model, messages(seen), "\n\n".join(part for part in system if part),
+            model, shown_with(self.say.material, messages(seen)),
+            "\n\n".join(part for part in system if part),
             max_tokens=facts.get("maxTokens") or 1024, temperature=facts.get("temperature"),
             tools=offered,
         )  # fmt: skip
@@ -149,9 +156,9 @@ class Saying:
             self._floor.background.begin(self._write)
 
     async def cut(self) -> None:
-        """It broke off: what was said becomes a turn, marked."""
+        """It broke off: what was said becomes a turn, marked; unless the session is no more."""
         await self.end()
-        if self._said:
+        if self._said and await self._floor.sessions.get(self._session) is not None:
             await self._floor.add(self._session, "assistant", "".join(self._said), cut=True)
 
     async def end(self) -> None:

@@ -50,6 +50,8 @@ class Account:
     def named(self, error: Blocked) -> Blocked:
         """`error` with the account's name where whoever raised it could only say NAME."""
         text = str(error).replace(" NAME`", f" {self.ref.name}`")
+        if text == str(error):
+            return error
         return Blocked(text, reason=error.reason, template=error.template)
 
 

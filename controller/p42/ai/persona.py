@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,9 @@ NOBODY = (
     "You are {name}, an assistant on port 42. You help one developer. Answer in short, plain "
     "sentences; say so when you do not know."
 )
+# Who is not declared may be called what the originals' clients call them: as what can be declared,
+# and with capitals, dots and underscores. The name stands in every list and in the system text.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
 WINDOW, KEEP_FIRST = 20, 2  # as the original, for who is not declared
 
 
@@ -72,7 +76,17 @@ def persona(registry: Registered, name: str, *, default: str = "", known: bool =
             return Persona(each, row.facts)
     if known:
         there = ", ".join(f"@{ref.name}" for ref in registry.refs() if ref.kind == "Agent")
-        raise InvalidInput(f"no agent is called {wanted or '?'!r}; there is: {there or 'none'}")
+        shown = repr(wanted[:63] or "?")
+        raise InvalidInput(f"no agent is called {shown}; there is: {there or 'none'}")
     if not wanted:
         raise Blocked("no agent is named, and defaults.agent names none")
     return Persona(plain(wanted), {})
+
+
+def check_name(who: Persona) -> None:
+    """InvalidInput for who is not declared and has no name that a session can be begun with."""
+    if not who.facts and not _NAME.match(who.name):
+        raise InvalidInput(
+            f"{who.name[:63]!r} is no agent's name: at most 63 letters, digits, hyphens, dots and "
+            "underscores"
+        )

@@ -4,14 +4,22 @@ The first K and the last N, within a number of tokens; what lies between is told
 system text. Nothing is dropped silently: whoever reads the prompt can see that something was left
 out, and how much.
 
-    turns  0 1 | 2 3 4 5 6 7 | 8 9 10        K = 2, N = 3
-           first    skipped     last
+    turns  q0 a1 | q2 a3 q4 a5 q6 a7 | q8 a9 q10       K = 2, N = 3
+           first       skipped         last
+
+Vendors want user and assistant in turn, the user first, and join two of one side. So the first part
+ends with an answer and the last part begins with a question: at the seam no answer stands under a
+question that it does not answer, and nothing is joined that was said far apart. For that the first
+part may have one more, or fewer, the last part fewer. The last question, with what came of it, is
+always shown, whatever it costs.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 from p42.model.completion import Message, ToolCall
 from p42.model.session import Turn
@@ -19,6 +27,7 @@ from p42.model.session import Turn
 EXCERPT = 160  # characters of a skipped message in a summary made without a model
 MOST_EXCERPTS = 24  # lines of such a summary; more are counted
 BROKEN_OFF = "broken off: nobody knows what came of it"
+NO_ANSWER = "[nothing was answered]"
 CUT_NOTE = " [the answer broke off here]"
 TOKEN = 3  # bytes a token has at least, on average, in the vendors' tokenizers: an estimate
 
@@ -48,41 +57,37 @@ def window(
     turns: Sequence[Turn], *, keep_first: int, last: int, budget: int | None = None,
     count: Count = tokens,
 ) -> Window:  # fmt: skip
-    """Choose. The last turn is always shown, whatever it costs.
+    """Choose. `budget` in tokens of the messages alone.
 
-    `budget` in tokens of the messages alone. What is shown begins with something a person said, as
-    vendors want it, and no call of a tool is shown without its result.
+    No call of a tool is shown without its result, and no result without its call.
     """
-    total = len(turns)
-    head = min(keep_first, max(0, total - 1))
-    start = max(head, total - max(last, 1))
-    if budget is not None:
-        head, start = _within(turns, head, start, budget, count)
-    if start > head:
-        while head > 0 and turns[head - 1].more.get("calls"):
-            head -= 1
-        start = _begin(turns, start, alone=head == 0)
-    if turns and turns[-1].role == "tool":  # its question is being answered: shown whole
-        asked = max((n for n, turn in enumerate(turns) if turn.role == "user"), default=start)
-        start = max(head, min(start, asked))
+    whole = list(accumulate((count(turn.content) for turn in turns), initial=0))
+    most = math.inf if budget is None else budget
+    newest = max((n for n, turn in enumerate(turns) if turn.role == "user"), default=None)
+    if newest is None:  # nobody asked: there is nothing to be answered
+        return Window((), tuple(turns[:-1]), tuple(turns[-1:]))
+    head, start = 0, _question(turns, 0)
+    if len(turns) > keep_first + last or whole[-1] > most:
+        start = _question(turns, min(max(keep_first, len(turns) - max(last, 1)), newest))
+        head = _answer(turns, keep_first, start)
+    while whole[head] + whole[-1] - whole[start] > most and start < newest:
+        start = _question(turns, start + 1)
+    while whole[head] + whole[-1] - whole[start] > most and head > 0:
+        head = _answer(turns, head - 2, start)
     return Window(tuple(turns[:head]), tuple(turns[head:start]), tuple(turns[start:]))
 
 
 def messages(turns: Sequence[Turn]) -> tuple[Message, ...]:
     """As a model is given them: no empty ones, two of one side in a row joined."""
     found: list[Message] = []
-    for turn in turns:
-        text = turn.content + (CUT_NOTE if turn.cut else "")
-        calls = tuple(ToolCall(**call) for call in turn.more.get("calls", ()))
-        message = Message(turn.role, text, calls, str(turn.more.get("answers", "")))
-        if not text.strip() and not calls:
-            continue
+    for message in _answered([_message(turn) for turn in turns]):
         before = found[-1] if found else None
         if before is not None and _joins(before, message):
-            found[-1] = Message(before.role, f"{before.content}\n\n{text}")
+            text = "\n\n".join(part for part in (before.content, message.content) if part)
+            found[-1] = Message(before.role, text, message.calls)
         else:
             found.append(message)
-    return tuple(_answered(found))
+    return tuple(found)
 
 
 def without_calls(turns: Sequence[Turn]) -> tuple[Turn, ...]:
@@ -105,6 +110,8 @@ def _answered(found: Sequence[Message]) -> Iterator[Message]:
     """
     missing: list[str] = []
     for message in found:
+        if message.role == "user" and not message.content.strip():
+            continue
         if message.role == "tool":
             if message.answers in missing:
                 missing.remove(message.answers)
@@ -134,30 +141,33 @@ def note(skipped: Sequence[Turn], summary: str) -> str:
     )
 
 
-def _within(
-    turns: Sequence[Turn], head: int, start: int, budget: int, count: Count
-) -> tuple[int, int]:
-    costs = [count(turn.content) for turn in turns]
-    spent = sum(costs[:head]) + sum(costs[start:])
-    while spent > budget and start < len(turns) - 1:
-        spent -= costs[start]
-        start += 1
-    while spent > budget and head > 0:
-        head -= 1
-        spent -= costs[head]
-    return head, start
+def _question(turns: Sequence[Turn], start: int) -> int:
+    """Where the last part can begin, from `start` on."""
+    return next(n for n in range(max(start, 0), len(turns)) if turns[n].role == "user")
 
 
-def _begin(turns: Sequence[Turn], start: int, *, alone: bool) -> int:
-    """Where the last part can begin: not at a tool's result; `alone`, at a question."""
-    fits = ("user",) if alone else ("user", "assistant")
-    later = [n for n in range(start, len(turns)) if turns[n].role in fits]
-    return later[0] if later else start
+def _answer(turns: Sequence[Turn], keep_first: int, start: int) -> int:
+    """Where the first part ends that is to have so many, before `start`."""
+    if keep_first <= 0 or turns[0].role != "user":
+        return 0
+    ends = (n for n in range(min(keep_first, start - 1), 0, -1) if _is_answer(turns[n]))
+    return next(ends, -1) + 1
+
+
+def _is_answer(turn: Turn) -> bool:
+    return turn.role == "assistant" and not turn.more.get("calls")
+
+
+def _message(turn: Turn) -> Message:
+    text = turn.content + (CUT_NOTE if turn.cut else "")
+    calls = tuple(ToolCall(**call) for call in turn.more.get("calls", ()))
+    if turn.role == "assistant" and not text.strip() and not calls:
+        text = NO_ANSWER  # left out, it would join the questions before and after it
+    return Message(turn.role, text, calls, str(turn.more.get("answers", "")))
 
 
 def _joins(before: Message, message: Message) -> bool:
-    plain = not (before.calls or message.calls) and message.role != "tool"
-    return plain and before.role == message.role
+    return before.role == message.role != "tool" and not before.calls
 
 
 def _short(text: str) -> str:

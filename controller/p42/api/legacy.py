@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
@@ -17,17 +18,19 @@ import orjson
 
 from p42.api.asking import Nothing, asks
 from p42.api.house import house_of
+from p42.api.minds import must_answer
 from p42.model.completion import Text
+from p42.model.errors import InvalidInput
 from p42.model.ports import World
-from p42.model.session import Session
-from p42.model.talk import Said, Say
+from p42.model.session import Session, is_of_project
+from p42.model.talk import OWN_MODEL, Said, Say
 from p42.model.verb import Last
 
 DOLPHINS = "🐬🐬🐬 laughing in the digital waves"
 CRYSTAL = "Session crystallized. The dolphins remember..."
 NEVER = "0001-01-01T00:00:00Z"  # Go's zero time
 ONE_READ = 3900  # bytes: clients of the original read a reply at once, into 4,096
-LATEST = 1000  # sessions that are looked at for the summaries
+LATEST = 64  # sessions that are looked at for the summaries; no more fit
 
 
 class Swimming(TypedDict):
@@ -47,10 +50,12 @@ class Commands(TypedDict):
 
 
 class Possessed(TypedDict):
-    """Sorted keys, as the original's. The last two only when a command came of it."""
+    """Sorted keys, as the original's. The `command_` ones only when a command came of it, or none
+    did that was meant to: `command_problem`, in a sentence, which the original did not have."""
 
     agent: str
     command_generated: NotRequired[bool]
+    command_problem: NotRequired[str]
     command_spec: NotRequired[dict[str, Any]]
     message: str
     session_id: str
@@ -72,7 +77,11 @@ class Stats(TypedDict):
 
 
 class Memory(TypedDict):
-    """Summaries, the latest first, as many as fit into one read; `active_count` counts all."""
+    """Summaries, the latest first, as many as fit into one read; `active_count` counts all.
+
+    The recent ones are the latest of all, active or not: the original's clients look there alone
+    for the conversation to go on with.
+    """
 
     active_count: int
     active_sessions: list[dict[str, Any]]
@@ -83,7 +92,10 @@ class Memory(TypedDict):
 
 @asks
 class Possess:
-    """`id` is the request's, and the session's. `agent` may carry `@` or `@ai-`."""
+    """`id` is the request's, and the session's. `agent` may carry `@` or `@ai-`.
+
+    `model`: the session keeps it; "" or `default` is the agent's own again.
+    """
 
     id: str = ""
     agent: str = ""
@@ -121,7 +133,9 @@ async def possess(
     world: World, request: Possess
 ) -> AsyncIterator[dict[str, Any] | Last[Possessed]]:
     """Say something to an agent, in the session that the request's id names."""
-    say = Say(request.agent, request.message, session=request.id, model=request.model or "")
+    must_answer(world, request.agent, known=False)
+    model = "" if request.model is None else request.model or OWN_MODEL
+    say = Say(request.agent, request.message, session=request.id, model=model)
     talk: Any = world.talks.say(say)
     async with aclosing(talk) as spoken:
         async for piece in spoken:
@@ -137,6 +151,8 @@ def _possessed(request: Possess, said: Said) -> Possessed:
     if made is not None:
         found["command_generated"] = True
         found["command_spec"] = dict(made.spec)
+    elif said.forged:
+        found["command_problem"] = said.forged[0].problem
     found["message"] = said.answer.reply.text
     found["session_id"] = said.session
     return found
@@ -144,6 +160,8 @@ def _possessed(request: Possess, said: Said) -> Possessed:
 
 async def end(world: World, request: End) -> Ended:
     """The conversation is over, and stays so over restarts until somebody goes on with it."""
+    if is_of_project(request.id):
+        raise InvalidInput(f"session {request.id!r} belongs to the socket of a project")
     if request.id:
         await world.sessions.change(request.id, ended=True)
     return {"message": CRYSTAL}
@@ -152,27 +170,28 @@ async def end(world: World, request: End) -> Ended:
 async def memory(world: World, request: Nothing) -> Memory:
     """The conversations there are, in short."""
     house, now = house_of(world), world.clock.now()
-    found = await world.sessions.list(archived=True, limit=LATEST)
-    active = [each for each in found if each.state(now) == "active"]
+    tally, count = await world.sessions.tally(), world.sessions.active()
     stats: Stats = {
-        "total_sessions": len(found),
-        "commands_generated": sum(1 for each in found if each.command),
-        "active_sessions": len(active),
-        "last_session_time": _time(found[0].last) if found else NEVER,
-    }
+        "total_sessions": tally.sessions, "commands_generated": tally.commands,
+        "active_sessions": count,
+        "last_session_time": NEVER if tally.last is None else _time(tally.last),
+    }  # fmt: skip
     reply: Memory = {
-        "active_count": len(active), "active_sessions": [], "recent_sessions": [], "stats": stats,
+        "active_count": count, "active_sessions": [], "recent_sessions": [], "stats": stats,
         "uptime": f"{world.clock.monotonic() - house.started:.9f}s",
     }  # fmt: skip
-    rest = [each for each in found if each not in active]
+    found = await world.sessions.list(archived=True, limit=LATEST)
+    recent = [summary_of(each, now) for each in found]
+    active = [each for each in recent if each["state"] == "active"]
     room = ONE_READ - len(orjson.dumps(reply))
-    for key, sessions in (("active_sessions", active), ("recent_sessions", rest)):
-        for each in sessions:
-            summary = summary_of(each, now)
-            room -= len(orjson.dumps(summary)) + 1
-            if room < 0:
-                return reply
-            reply[key].append(summary)  # type: ignore[literal-required]
+    for pair in zip_longest(recent, active):  # side by side: both have their share
+        lists = (reply["recent_sessions"], reply["active_sessions"])
+        for summary, listed in zip(pair, lists, strict=True):
+            if summary is not None:
+                room -= len(orjson.dumps(summary)) + 1
+                if room < 0:
+                    return reply
+                listed.append(summary)
     return reply
 
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any, NotRequired, TypedDict
 
+from p42.ai.forgeplace import Places
 from p42.api.asking import asks
+from p42.api.house import engine_of
+from p42.api.minds import must_answer
 from p42.api.shapes import Items, Json, when
 from p42.model.completion import Text, ToolCall
 from p42.model.errors import InvalidInput, P42Error
 from p42.model.plan import Instant
 from p42.model.ports import World
 from p42.model.session import Session, Turn
-from p42.model.talk import Asked, Forged, Said, Say, Used
+from p42.model.talk import OWN_MODEL, Asked, Forged, Said, Say, Used
 from p42.model.verb import Last
 
 MOST = 10_000  # sessions of one list
-FORMAT = "p42.dev/session/v1"
 
 
 class Usage(TypedDict):
@@ -32,6 +35,7 @@ class Usage(TypedDict):
 class Answered(TypedDict):
     """What `ask` and `possess` print with -o json, and what was forged beside it.
 
+    `stop`: end, length (cut at its most tokens), refused; tools where it called without end.
     `notes`, where there are any, are for who asked, and no part of the answer.
     """
 
@@ -42,17 +46,33 @@ class Answered(TypedDict):
     model: str
     usage: Usage
     requestId: str
+    stop: str
     forged: list[Json]
     notes: NotRequired[list[str]]
 
 
 @asks
 class Saying:
-    """`session` None goes on with none: a new one. `timeout` in seconds.
+    """`session` None goes on with none: a new one. `timeout` in seconds. `model` None: the one that
+    the session keeps, else the agent's; "": the agent's, and the session keeps none from then on.
 
     `person`: somebody reads the stream who can be asked whether a tool may be run.
     """
 
+    agent: str = ""
+    message: str
+    session: str | None = None
+    model: str | None = None
+    timeout: float = 120.0
+    person: bool = False
+
+
+@asks
+class SayingInto:
+    """As `say`. `into`: the absolute path of a directory that p42 follows, in which a command that
+    comes of the answer is declared."""
+
+    into: str
     agent: str = ""
     message: str
     session: str | None = None
@@ -75,6 +95,14 @@ class Watched:
     """A session's id."""
 
     session: str
+
+
+@asks
+class Watching:
+    """A session's id; `said`: first all that was said in it."""
+
+    session: str
+    said: bool = False
 
 
 @asks
@@ -104,20 +132,20 @@ class Search:
     agent: str = ""
 
 
-@asks
-class Import:
-    """One conversation as `session export` wrote it."""
-
-    session: Json
-
-
-async def say(world: World, request: Saying) -> AsyncIterator[Json | Last[Answered]]:
+async def say(world: World, request: Saying | SayingInto) -> AsyncIterator[Json | Last[Answered]]:
     """The answer as it comes: `{"text"}`, `{"tool"}`, `{"ask"}`; then the whole of it."""
+    into = request.into if isinstance(request, SayingInto) else ""
+    must_answer(world, request.agent)
     say = Say(
         request.agent, request.message, session=request.session or "",
-        model=request.model or "", known=True, timeout=request.timeout,
-        person=request.person,
+        model=_model(request.model), known=True, timeout=request.timeout,
+        person=request.person, into=into,
+        # A person may go on with what was said on a project's socket; only that begins it.
+        of_project=await world.sessions.get(request.session or "") is not None,
     )  # fmt: skip
+    if into:  # before anything is paid for; the forge looks again
+        places = Places(world.home, world.files, lambda: engine_of(world).sources)
+        await asyncio.to_thread(places.within, into)
     talk: Any = world.talks.say(say)
     async with aclosing(talk) as spoken:
         async for piece in spoken:
@@ -125,6 +153,11 @@ async def say(world: World, request: Saying) -> AsyncIterator[Json | Last[Answer
                 yield Last(answered(piece))
             else:
                 yield piece_of(piece)
+
+
+def _model(asked: str | None) -> str:
+    """What the port calls it: there, "" is what the session keeps."""
+    return OWN_MODEL if asked == "" else asked or ""
 
 
 def answered(said: Said) -> Answered:
@@ -138,7 +171,8 @@ def answered(said: Said) -> Answered:
             "outputTokens": used.output if used else None,
             "cachedTokens": used.cached if used else None, "costMicroUsd": said.cost,
         },
-        "requestId": said.answer.request, "forged": [forged_of(each) for each in said.forged],
+        "requestId": said.answer.request, "stop": reply.stop,
+        "forged": [forged_of(each) for each in said.forged],
     }  # fmt: skip
     if said.notes:
         told["notes"] = list(said.notes)
@@ -168,12 +202,18 @@ def piece_of(piece: Text | ToolCall | Asked | Used) -> Json:
 def forged_of(forged: Forged) -> Json:
     """What came out of a reply."""
     return {"name": forged.name, "file": forged.file, "diff": forged.diff,
-            "problem": forged.problem}  # fmt: skip
+            "problem": forged.problem, "waits": forged.waits}  # fmt: skip
 
 
-async def watch(world: World, request: Watched) -> AsyncIterator[Json]:
-    """What is said in a session from now on, until closed."""
-    session = await _known(world, request.session)
+async def watch(world: World, request: Watching) -> AsyncIterator[Json]:
+    """What is said in a session from now on, until closed; what was said before it, if asked."""
+    session = await known(world, request.session)
+    number = 0
+    while request.said and (turns := await world.sessions.turns(session.id, first=number)):
+        for turn in turns:
+            yield message(turn)
+        number += len(turns)
+    # No await since the last look: what is said next is seen once.
     watching: Any = world.talks.watch(session.id)
     async with aclosing(watching) as pieces:
         async for piece in pieces:
@@ -192,7 +232,7 @@ async def sessions(world: World, request: Sessions) -> Items:
 
 async def session(world: World, request: Shown) -> Json:
     """One conversation with all that was said."""
-    found = await _known(world, request.session, agent=request.agent)
+    found = await known(world, request.session, agent=request.agent)
     first = max(0, found.messages - request.last) if request.last > 0 else 0
     turns = await world.sessions.turns(found.id, first=first)
     return {**card(found, world.clock.now()), "messages": [message(turn) for turn in turns]}
@@ -212,36 +252,16 @@ async def search(world: World, request: Search) -> Items:
 
 async def end(world: World, request: Watched) -> Json:
     """Say that a conversation is over; it can be taken up again."""
-    found = await _known(world, request.session)
+    found = await known(world, request.session)
     ended = await world.sessions.change(found.id, ended=True)
     return card(ended or found, world.clock.now())
 
 
 async def forget(world: World, request: Watched) -> Json:
     """Delete a conversation and all that was said in it."""
-    found = await _known(world, request.session)
+    found = await known(world, request.session)
     await world.sessions.delete(found.id)
     return {"id": found.id}
-
-
-async def export(world: World, request: Watched) -> Json:
-    """All there is of a conversation, for `import` here or elsewhere."""
-    found = await _known(world, request.session)
-    turns = await world.sessions.turns(found.id)
-    return {
-        "format": FORMAT, "id": found.id, "agent": found.agent, "created": found.created,
-        "last": found.last, "ended": found.ended, "model": found.model, "title": found.title,
-        "command": found.command, "summary": found.summary, "summarized": found.summarized,
-        "messages": [{**message(t), "at": t.at, "more": dict(t.more)} for t in turns],
-    }  # fmt: skip
-
-
-async def take_in(world: World, request: Import) -> Json:
-    """Keep a conversation from elsewhere. One of that id that is here already stays as it is."""
-    made, turns = _read(request.session)
-    if not await world.sessions.put(made, turns):
-        raise P42Error(f"session {made.id} is here already; p42 session show {made.id}")
-    return card(made, world.clock.now())
 
 
 def card(session: Session, now: Instant) -> Json:
@@ -259,7 +279,7 @@ def message(turn: Turn) -> Json:
     return {"role": turn.role, "content": turn.content, "at": when(turn.at), "cut": turn.cut}
 
 
-async def _known(world: World, text: str, *, agent: str = "") -> Session:
+async def known(world: World, text: str, *, agent: str = "") -> Session:
     """The session of that id, or the only one whose id begins so; of `agent`'s own, if given."""
     found: Session | None = await world.sessions.get(text)
     if found is not None and agent in ("", found.agent):
@@ -270,26 +290,3 @@ async def _known(world: World, text: str, *, agent: str = "") -> Session:
         return begins[0]
     many = f"; {len(begins)} begin with it" if begins else "; see: p42 session list"
     raise P42Error(f"there is no session {text!r}{many}")
-
-
-def _read(given: Mapping[str, Any]) -> tuple[Session, list[Turn]]:
-    try:
-        if given["format"] != FORMAT:
-            raise ValueError("format")
-        turns = [
-            Turn(n, each["role"], str(each["content"]), Instant(float(each["at"])),
-                 bool(each["cut"]), dict(each.get("more", {})))
-            for n, each in enumerate(given["messages"])
-        ]  # fmt: skip
-        if any(turn.role not in ("user", "assistant", "tool") for turn in turns):
-            raise ValueError("role")
-        words = ("model", "title", "command", "summary")
-        texts: Json = {key: str(given.get(key, "")) for key in words}
-        made = Session(
-            str(given["id"]), str(given["agent"]), Instant(float(given["created"])),
-            Instant(float(given["last"])), messages=len(turns), ended=bool(given["ended"]),
-            summarized=int(given.get("summarized", 0)), **texts,
-        )  # fmt: skip
-    except (KeyError, TypeError, ValueError) as error:
-        raise InvalidInput(f"this is no exported session: {error}") from None
-    return made, turns

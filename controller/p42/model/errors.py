@@ -3,6 +3,7 @@
     P42Error                 known to us; has a sentence for the user and an exit code
     +-- Retry                time mends it: tried again after a while
     +-- Blocked              the user mends it: not tried again until an input changes
+    |   +-- Refused          by a vendor: the request is wrong, its model as a rule
     +-- InvalidInput         3: manifests, configuration, argument values
     +-- NoDaemon             5
     +-- TimedOut             4
@@ -52,6 +53,10 @@ class Blocked(P42Error):
         super().__init__(message)
         self.reason = reason
         self.template = template
+
+
+class Refused(Blocked):
+    """By a vendor that takes the request itself for wrong: its model, as a rule."""
 
 
 class InvalidInput(P42Error):

@@ -165,11 +165,15 @@ class Work:
 class Works(Protocol):
     """Long work, owned by the daemon. A result is committed before anyone can see it."""
 
-    def get(self, work: str) -> Work | None:
-        """None = never started, or interrupted by a crash before its result was committed."""
+    def get(self, work: str, *, tell: Ref | None = None) -> Work | None:
+        """None = never started, or interrupted by a crash before its result was committed.
+
+        While it runs, `tell` is put among those that are woken at its end.
+        """
 
     def start(self, ref: Ref, work: str, do: Callable[[], Awaitable[Outcome]]) -> None:
-        """Start unless it runs or is done. At its end commits the outcome, then wakes `ref`.
+        """Start unless it runs or is done. At its end commits the outcome, then wakes `ref`
+        and all others that wanted it.
 
         A Retry or Blocked raised by `do` becomes an outcome that is not ok; a bug is logged and
         becomes one too. `do` is cancelled when the daemon stops; nothing is committed then.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -11,6 +12,7 @@ from p42.model.plan import Instant
 State = Literal["active", "idle", "abandoned", "completed"]
 Role = Literal["user", "assistant", "tool"]
 IDLE, ABANDONED = 30 * 60.0, 60 * 60.0  # s without a word, as the original had it
+OF_PROJECTS = "projectci/"  # begins the ids of conversations on the sockets of projects
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Session:
     """What is known of a conversation without its turns.
 
     `command` is the name of what was forged in it, "" = nothing. `summary` tells turns before
-    number `summarized` in short.
+    number `summarized` in short. `model` was chosen for it by who speaks, "" = the agent's own.
     """
 
     id: str
@@ -49,6 +51,9 @@ class Session:
     summary: str = ""
     summarized: int = 0
     vendor: str = ""  # the id by which a process agent's own program goes on with it
+    # This home's own, and no part of what a conversation is:
+    file: str = field(default="", compare=False)  # in memory/sessions; "" = not there yet
+    answered: str = field(default="", compare=False)  # the model that answered last
 
     def state(self, now: Instant) -> State:
         """Where it stands. Any state but completed is a matter of time alone."""
@@ -56,6 +61,14 @@ class Session:
             return "completed"
         quiet = now - self.last
         return "active" if quiet < IDLE else "idle" if quiet < ABANDONED else "abandoned"
+
+
+def is_of_project(session: str) -> bool:
+    """Whether an id belongs to a project's socket, in whatever case and width it is written.
+
+    Clients choose ids; who chose this one would speak in the name of who talks to the project.
+    """
+    return unicodedata.normalize("NFKC", session).strip().casefold().startswith(OF_PROJECTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +83,23 @@ class Hit:
     excerpt: str
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Of all conversations there are. `last` None = there are none."""
+
+    sessions: int
+    commands: int  # those in which one was made
+    last: Instant | None
+
+
 class Sessions(Protocol):
     """Every conversation, on disk. What is told done is on disk; nothing is ever dropped."""
 
     def active(self) -> int:
         """How many are active, from memory."""
+
+    async def tally(self) -> Tally:
+        """How many there are."""
 
     async def get(self, session: str) -> Session | None:
         """The conversation of that id, whatever its age."""
@@ -98,8 +123,8 @@ class Sessions(Protocol):
         """Turns from number `first` on, in order."""
 
     async def change(self, session: str, **fields: Any) -> Session | None:
-        """Set fields of the session (ended, archived, model, command, summary, summarized,
-        vendor)."""
+        """Set fields of the session (ended, archived, model, answered, command, summary,
+        summarized, vendor)."""
 
     async def list(
         self, *, agent: str = "", archived: bool = False, limit: int = 1000
@@ -110,7 +135,10 @@ class Sessions(Protocol):
         """Turns that hold all of `words`, best first; archived ones too. `agent`: of its own."""
 
     async def put(self, session: Session, turns: Sequence[Turn]) -> bool:
-        """Take in a whole conversation from elsewhere; False if one of that id is there."""
+        """Take in a whole conversation from elsewhere; False if one of that id is there.
+
+        InvalidInput for what cannot be kept.
+        """
 
     async def delete(self, session: str) -> bool:
         """Forget it with all its turns; whether it was there."""

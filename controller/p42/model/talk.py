@@ -9,11 +9,19 @@ from typing import Any, Protocol
 from p42.model.completion import Answer, Text, Tool, ToolCall, Usage
 from p42.model.refs import Ref
 
+OWN_MODEL = "default"  # in place of a model's name
+
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """`session` "" draws one; `model` "" is the agent's own. `context` is further system text, of
-    the place the message comes from. `known`: refuse an agent that is not declared.
+    """`session` "" draws one. `model` "" is the one that the session keeps, else the agent's own;
+    OWN_MODEL is the agent's, and the session keeps none from then on. `context` is further system
+    text, of the place the message comes from. `known`: refuse an agent that is not declared. `into`
+    is the directory that a person wants commands of the answer to be declared in, "" = the home.
+
+    `material` is what the model is to look things up in: it is shown as something that a user gave,
+    never as system text. `of_project`: `session` may be one of a project's socket. `declared`: that
+    conversation goes on with this agent and this model, whoever it was begun with.
     """
 
     agent: str
@@ -26,13 +34,17 @@ class Say:
     known: bool = False
     timeout: float = 120.0  # s, all of it
     person: bool = False  # somebody is there who can be asked whether a tool may be run
+    into: str = ""  # absolute; set only where a person asks
+    material: str = ""
+    of_project: bool = False
+    declared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Forged:
     """A command that came out of a reply: its spec, and where its manifest went.
 
-    `problem` says why there is none; then `file` is "".
+    `problem` says why there is none; then `file` is "". `waits`: for a person's word, as it stands.
     """
 
     name: str
@@ -40,6 +52,7 @@ class Forged:
     file: str = ""
     diff: str = ""
     problem: str = ""
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +116,7 @@ class Heard:
     """A whole reply of an agent, for who acts on it. `agent` are the facts of its registration.
 
     `asked`: the person asked for a command, in these words; "" = the agent may have made one.
+    `mends` names the command of which they asked for another version. `into` as in Say.
     """
 
     name: str
@@ -112,6 +126,8 @@ class Heard:
     model: str
     calls: Sequence[ToolCall] = field(default_factory=tuple)
     asked: str = ""
+    mends: str = ""
+    into: str = ""
 
 
 class Listener(Protocol):

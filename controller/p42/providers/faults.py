@@ -2,7 +2,8 @@
 
     429, 408, 425, 5xx, 529, no connection       Retry   (RateLimited, ProviderDown)
     401; 403 on the check of a key               Blocked (KeyRejected)
-    404, other 4xx, 429 for want of credit       Blocked
+    429 for want of credit                       Blocked
+    404, other 4xx                               Refused, which is Blocked
     a certificate or pin that does not hold      Blocked
     broke off, once the answer had begun         Cut, with what was said and counted
     what is not the vendor's protocol            Cut that does not pass by itself
@@ -26,7 +27,7 @@ from typing import Literal, Protocol
 from urllib.parse import quote
 
 from p42.model.completion import Cut, Usage
-from p42.model.errors import Blocked, P42Error, Retry
+from p42.model.errors import Blocked, P42Error, Refused, Retry
 from p42.providers.tls import WrongPin
 
 During = Literal["ask", "check"]
@@ -168,7 +169,7 @@ class Faults:
             return Blocked(message, reason="KeyRejected", template=f"{self.host} refused the key")
         if 300 <= status < 400:
             return Blocked(f"{self._who} redirects elsewhere; set baseUrl to where it does")
-        return Blocked(f"{self._who} refuses this with {status}{quoted}")
+        return Refused(f"{self._who} refuses this with {status}{quoted}")
 
     def _cut(self, message: str, answer: Begun | None, *, passes: bool) -> Cut:
         said = answer.said if answer else ""

@@ -1,79 +1,180 @@
-"""MemoryImport: an original's `memory/` read in: what is not known yet becomes a session.
+"""MemoryImport: at each start, what stands in `memory/sessions` and nobody knows of becomes
+conversations: an original's memory, whenever it came, and p42's own after sessions.db was lost.
 
-The files are foreign: two may have one id (the later `updated_at` counts), slugs may hold anything,
-and a state may say active after an end.
+A file that cannot be read is told of once, with its name and why, and the others are read all the
+same. Each conversation is kept in one transaction with the name of its file, so a start that is
+broken off goes on where it was, and nothing is there twice.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from p42.model.plan import Instant
-from p42.model.session import Session, Turn
+from p42.model.errors import P42Error
+from p42.stores.memoryfiles import FORGOTTEN, LEFT, OLDER, OTHER, MemoryFiles, file_of, is_ours
+from p42.stores.memoryread import Found, has, read, stamp_of
+from p42.stores.rows import clean
+from p42.stores.sessions import SqliteSessions
 
-LARGEST = 16 << 20  # bytes of one file
-TITLE = 80  # characters
+BATCH = 50  # conversations that are kept in one transaction
+HELD = 4 << 20  # characters of them; then it is enough
+MOST_TOLD = 20  # files that are told of one by one; the journal holds few events
+EVERY = 1 << 40  # sessions: more than there are
+MARKS = frozenset({OLDER, OTHER, LEFT, FORGOTTEN})
 
-
-def conversations(home: Path) -> list[tuple[Session, list[Turn]]]:
-    """Every conversation under `memory/sessions`; files that are none are left alone. Blocking."""
-    found: dict[str, tuple[Session, list[Turn]]] = {}
-    for path in sorted((home / "memory" / "sessions").glob("*/session-*.json")):
-        read = _read(path)
-        if read is not None and read[0].id:
-            known = found.get(read[0].id)
-            if known is None or known[0].last <= read[0].last:
-                found[read[0].id] = read
-    return list(found.values())
+_log = logging.getLogger("p42.memory")
 
 
-def _read(path: Path) -> tuple[Session, list[Turn]] | None:
-    try:
-        if path.stat().st_size > LARGEST:
-            return None
-        body = json.loads(path.read_bytes())
-        turns = list(_turns(body.get("messages") or ()))
-        created = _instant(body["created_at"])
-        last = max([_instant(body.get("updated_at") or body["created_at"]),
-                    *(turn.at for turn in turns)])  # fmt: skip
-        command = body.get("command_generated") or {}
-        session = Session(
-            str(body["id"]), str(body.get("agent") or "").removeprefix("@").removeprefix("ai-"),
-            created, Instant(last), messages=len(turns), ended=body.get("state") == "completed",
-            title=_title(turns), command=str(command.get("name") or ""),
-            model=str((body.get("metadata") or {}).get("model") or ""),
-        )  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+class MemoryImport:
+    """`tell` is given sentences for people, about what was not read."""
+
+    def __init__(
+        self,
+        home: Path,
+        sessions: SqliteSessions,
+        files: MemoryFiles,
+        *,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._directory = home / "memory" / "sessions"
+        self._sessions, self._files, self._tell = sessions, files, tell
+        self._names: dict[str, str] = {}  # where each file stands, by the path it is noted as
+        self._marks: list[tuple[str, str, str]] = []  # strays that were found
+        self._told = 0
+
+    async def run(self) -> int:
+        """Read in what is new; how many conversations that was. Raises nothing: what a disk refuses
+        is told, and the next start goes on."""
+        taken = 0
+        try:
+            new = await self._files.is_new()
+            fresh = await self._fresh()
+            if not new:
+                fresh = await self._without_mirrored(fresh)
+            best, doubles = await self._sorted(fresh, new=new)
+            async for refused, count in self._kept(best):
+                taken += count
+                doubles += refused
+            for path in doubles:
+                await self._double(path)
+            await self._files.stray(self._marks)
+            if not new:
+                await self._files.looked()
+        except P42Error as error:
+            self._tell(f"not all of memory/sessions was read in: {error}; the next start goes on")
+        self._sum_up()
+        return taken
+
+    async def _fresh(self) -> Sequence[str]:
+        """The files that are to be read."""
+        self._names = await asyncio.to_thread(lambda: dict(_files(self._directory)))
+        known, there = await self._files.known(), self._names
+        strays = {path: mark for path, mark in known.items() if mark}
+        await self._files.gone(p for p, m in strays.items() if m != FORGOTTEN and p not in there)
+        found = there.keys() - known.keys()
+        for path, mark in strays.items():
+            if mark not in MARKS and path in there:  # one that could not be read
+                stamp = await asyncio.to_thread(stamp_of, self._directory / there[path])
+                found |= {path} if stamp != mark else set()
+        return sorted(found)
+
+    async def _without_mirrored(self, fresh: Sequence[str]) -> Sequence[str]:
+        """Without what an older p42 wrote of conversations that are here: that is noted at once."""
+        every, there = await self._sessions.list(archived=True, limit=EVERY), set(fresh)
+        ours = [(each.id, file_of(each)) for each in every if not each.file]
+        found = {path: session for session, path in ours if path in there}
+        await self._files.mirrored((session, path) for path, session in found.items())
+        return [path for path in fresh if path not in found]
+
+    async def _sorted(self, fresh: Sequence[str], *, new: bool) -> tuple[Sequence[str], list[str]]:
+        """The files that are to be kept, and of those with one id the others: the latest counts."""
+        best: dict[str, tuple[float, str]] = {}
+        doubles: list[str] = []
+        for path in fresh:
+            found = await self._read(path)
+            if found is None:
+                continue
+            session = found.session
+            if not new and is_ours(path, session.id) and not await self._sessions.get(session.id):
+                self._marks.append((path, session.id, LEFT))
+                continue
+            known, this = best.get(session.id), (session.last, path)
+            best[session.id] = this if known is None else max(known, this)
+            if known is not None:
+                doubles.append(min(known, this)[1])
+        return [path for _, path in best.values()], doubles
+
+    async def _kept(self, paths: Sequence[str]) -> AsyncIterator[tuple[list[str], int]]:
+        """Batch by batch, those whose id is here already, and how many were kept."""
+        batch: list[Found] = []
+        for number, path in enumerate(paths, 1):
+            found = await self._read(path)
+            batch += [found] if found is not None else []
+            size = sum(len(turn.content) for each in batch for turn in each.turns)
+            if batch and (len(batch) == BATCH or size > HELD or number == len(paths)):
+                taken = await self._sessions.put_all([(each.session, each.turns) for each in batch])
+                refused = [
+                    each.session.file for each, new in zip(batch, taken, strict=True) if not new
+                ]
+                yield refused, sum(taken)
+                batch = []
+
+    async def _read(self, path: str) -> Found | None:
+        """None, and noted, for what is no conversation."""
+        found = await asyncio.to_thread(read, self._directory, self._names[path], path)
+        if isinstance(found, Found):
+            return found
+        self._marks.append((path, "", found.stamp))
+        self._unread(path, f"{found.why}; mend it and `p42 restart`, or remove it")
         return None
-    return session, turns
 
+    async def _double(self, path: str) -> None:
+        """A second file of a conversation that is here."""
+        found = await self._read(path)
+        if found is None:
+            return
+        session = found.session.id
+        said = tuple(await self._sessions.turns(session))
+        if has(said, found.turns):
+            self._marks.append((path, session, OLDER))
+            return
+        self._marks.append((path, session, OTHER))
+        self._unread(path, f"another conversation has its id, {session!r}, and stays")
 
-def _turns(messages: Any) -> Iterator[Turn]:
-    number = 0
-    for each in messages:
-        if isinstance(each, Mapping) and each.get("role") in ("user", "assistant"):
-            at = _instant(each.get("timestamp") or "")
-            yield Turn(
-                number, each["role"], str(each.get("content", "")), at, bool(each.get("cut"))
+    def _unread(self, path: str, why: str) -> None:
+        self._told += 1
+        if self._told <= MOST_TOLD:
+            self._tell(f"memory/sessions/{path} was not read in: {why}")
+        else:
+            _log.warning("memory/sessions/%s was not read in: %s", path, why)
+
+    def _sum_up(self) -> None:
+        more = self._told - MOST_TOLD
+        if more > 0:
+            self._tell(
+                f"memory/sessions: files not read in beside these: {more}; `p42 logs daemon`"
             )
-            number += 1
+        left = sum(1 for _, _, mark in self._marks if mark == LEFT)
+        if left:
+            self._tell(
+                "memory/sessions: files not read in, as their conversations were deleted or are "
+                f"another p42's: {left}"
+            )
 
 
-def _title(turns: list[Turn]) -> str:
-    first = next((turn.content for turn in turns if turn.role == "user"), "")
-    return " ".join(first.split()[:8])[:TITLE]
-
-
-def _instant(text: str) -> Instant:
-    """RFC 3339 with any number of digits; Go's zero time is 0."""
-    if not text or text.startswith("0001-"):
-        return Instant(0.0)
-    whole, dot, rest = text.partition(".")
-    if dot:
-        digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
-        text = f"{whole}.{digits[:6].ljust(6, '0')}{rest[len(digits) :]}"
-    return Instant(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp())
+def _files(directory: Path) -> Iterator[tuple[str, str]]:
+    """Each file as it is noted, and as it is called. Blocking."""
+    try:
+        days = [each.name for each in os.scandir(directory) if each.is_dir()]
+        for day in days:
+            for each in os.scandir(directory / day):
+                if each.name.startswith("session-") and each.name.endswith(".json"):
+                    name = f"{day}/{each.name}"
+                    yield clean(name), name
+    except OSError as error:
+        if not isinstance(error, FileNotFoundError):
+            _log.warning("%s cannot be looked at: %s", directory, error.strerror)

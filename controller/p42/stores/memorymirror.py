@@ -1,23 +1,21 @@
 """MemoryMirror: conversations as the original kept them, in `memory/` of the home.
 
-    memory/index.json                                            every session, and statistics
+    memory/index.json                                            the latest, and statistics of all
     memory/sessions/2026-11-21/session-1795252811-hello-from-python-3f6a1c.json
 
 SQLite is the truth; these files follow it within a moment, for the original's own clients and for
-eyes. A name holds the second of creation, the first words, and a few digits of the id, so that no
-conversation overwrites another and none is renamed. Written whole or not at all.
+eyes. One file for each id, always the same (see memoryfiles), and none for what was deleted.
+Written whole or not at all.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import contextlib
 import json
 import logging
 import os
-import re
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,31 +23,42 @@ from typing import Any
 from p42.model.errors import P42Error
 from p42.model.plan import Instant
 from p42.model.ports import Clock
-from p42.model.session import Session, Sessions, State, Turn
+from p42.model.session import Session, Sessions, State, Tally, Turn
+from p42.stores.memoryfiles import MemoryFiles, file_of, slug
 
 PAUSE = 0.5  # s between two writes: a client looks after three
 STATES = 300.0  # s between two looks at states that change by time alone, as the original's
 INDEXED = 500  # sessions in index.json, the latest; all are in sessions.db
 RETRY = 5.0  # s after a disk that refused
-WORDS = 3  # of the first message, in the name
+BEHIND = 5.0  # s before index.json was last written: what was said since may not stand there
 
-_UNFIT = re.compile(r"[^a-z0-9-]+")
 _log = logging.getLogger("p42.memory")
 
 
 class MemoryMirror:
     """`changed` never blocks; `run` writes."""
 
-    def __init__(self, home: Path, sessions: Sessions, clock: Clock) -> None:
+    def __init__(self, home: Path, sessions: Sessions, files: MemoryFiles, clock: Clock) -> None:
         self._directory = home / "memory"
-        self._sessions, self._clock = sessions, clock
+        self._sessions, self._files, self._clock = sessions, files, clock
         self._dirty: set[str] = set()
         self._some = asyncio.Event()
+        self._stale = False  # index.json, whatever changed
         self._told: dict[str, State] = {}  # what index.json says of each
 
     def changed(self, session: str) -> None:
-        """Something was said in it, or it ended."""
+        """Something was said in it, or it ended, or it is no more."""
         self._dirty.add(session)
+        self._some.set()
+
+    async def begin(self) -> None:
+        """At start: what a crash kept from being written is to be written; so is the index."""
+        found = await self._sessions.list(archived=True, limit=INDEXED)
+        self._stale = bool(found)
+        with contextlib.suppress(OSError):
+            written = (self._directory / "index.json").stat().st_mtime
+            self._stale = True
+            self._dirty |= {each.id for each in found if each.last > written - BEHIND}
         self._some.set()
 
     async def run(self) -> None:
@@ -72,43 +81,65 @@ class MemoryMirror:
     async def flush(self) -> None:
         """Write what changed, and the index if it says anything else by now."""
         now, wanted = self._clock.now(), set(self._dirty)
+        await self._sweep()
         found = await self._sessions.list(archived=True, limit=INDEXED)
-        aged = {s.id for s in found if self._told.get(s.id, "active") != s.state(now)}
-        if not wanted and not (aged & self._told.keys()):
+        aged = {s.id for s in found if self._told.get(s.id, s.state(now)) != s.state(now)}
+        if not (wanted or aged or self._stale):
             return
-        for name in wanted | (aged & self._told.keys()):
-            session = await self._sessions.get(name)
-            if session is not None:
-                body = body_of(session, await self._sessions.turns(name), now)
-                await asyncio.to_thread(self._put, file_of(session), body)
-            self._dirty.discard(name)
-        await asyncio.to_thread(self._put, Path("index.json"), index_of(found, now))
+        for name in wanted | aged:
+            self._dirty.discard(name)  # before: what is said meanwhile counts
+            try:
+                await self._write(name, now)
+            except P42Error:
+                self._dirty.add(name)
+                raise
+        stats = stats_of(await self._sessions.tally(), self._sessions.active())
+        await asyncio.to_thread(self._put, "index.json", index_of(found, stats, now))
+        self._stale = False
         self._told = {session.id: session.state(now) for session in found}
 
-    def _put(self, name: Path, body: Mapping[str, Any]) -> None:
+    async def _write(self, name: str, now: Instant) -> None:
+        session = await self._sessions.get(name)
+        if session is None:
+            return
+        path, body = file_of(session), body_of(session, await self._sessions.turns(name), now)
+        if not session.file and not await self._files.own(name, path):
+            return  # deleted meanwhile
+        await asyncio.to_thread(self._put, f"sessions/{path}", body)
+        await self._remove(await self._files.older(name))
+
+    async def _sweep(self) -> None:
+        """What was forgotten is no more, here either."""
+        await self._remove(await self._files.forgotten())
+
+    async def _remove(self, paths: Iterable[str]) -> None:
+        gone = [path for path in paths if await asyncio.to_thread(self._unlink, path)]
+        if gone:
+            await self._files.gone(gone)
+
+    def _unlink(self, name: str) -> bool:
+        path = self._directory / "sessions" / name
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            _log.warning("%s cannot be removed: %s", path, error.strerror)
+            return False
+        with contextlib.suppress(OSError):  # others stand there
+            path.parent.rmdir()
+        return True
+
+    def _put(self, name: str, body: Mapping[str, Any]) -> None:
         path = self._directory / name
         text = json.dumps(body, indent=2, ensure_ascii=False) + "\n"
         new = path.with_name(f".{path.name}.new")
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            number = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(number, "w", encoding="utf-8") as file:
                 file.write(text)
             new.replace(path)
         except OSError as error:
             _log.warning("%s cannot be written: %s", path, error.strerror)
-
-
-def file_of(session: Session) -> Path:
-    """Where it stands, relative to memory/; the same for ever."""
-    tail = hashlib.sha256(session.id.encode("utf-8", "backslashreplace")).hexdigest()[:6]
-    name = f"session-{int(session.created)}-{slug(session.title)}-{tail}.json"
-    return Path("sessions", _day(session.created), name)
-
-
-def slug(title: str) -> str:
-    """The first words, as a file name takes them anywhere."""
-    words = (_UNFIT.sub("-", word).strip("-") for word in title.lower().split()[:WORDS])
-    return "-".join(word for word in words if word)[:60] or "conversation"
 
 
 def body_of(session: Session, turns: Sequence[Turn], now: Instant) -> dict[str, Any]:
@@ -125,31 +156,30 @@ def body_of(session: Session, turns: Sequence[Turn], now: Instant) -> dict[str, 
             for turn in turns if turn.role != "tool"
         ],
         **({"command_generated": made} if session.command else {}),
-        "metadata": {"model": session.model},
+        "metadata": {"model": session.answered or session.model},
     }  # fmt: skip
 
 
-def index_of(sessions: Sequence[Session], now: Instant) -> dict[str, Any]:
+def index_of(sessions: Sequence[Session], stats: Mapping[str, Any], now: Instant) -> dict[str, Any]:
     """index.json."""
-    active = sum(1 for session in sessions if session.state(now) == "active")
+    return {"sessions": [entry_of(session, now) for session in sessions], "stats": dict(stats)}
+
+
+def stats_of(tally: Tally, active: int) -> dict[str, Any]:
+    """Of all there are."""
     return {
-        "sessions": [entry_of(session, now) for session in sessions],
-        "stats": {
-            "total_sessions": len(sessions),
-            "commands_generated": sum(1 for session in sessions if session.command),
-            "active_sessions": active,
-            "last_session_time": time_of(sessions[0].last if sessions else Instant(0)),
-        },
-    }
+        "total_sessions": tally.sessions, "commands_generated": tally.commands,
+        "active_sessions": active, "last_session_time": time_of(tally.last or Instant(0)),
+    }  # fmt: skip
 
 
 def entry_of(session: Session, now: Instant) -> dict[str, Any]:
     """One session in the index; its `file` is relative to memory/sessions."""
     file = file_of(session)
     return {
-        "id": session.id, "date": file.parent.name, "slug": slug(session.title),
+        "id": session.id, "date": file.partition("/")[0], "slug": slug(session.title),
         "agent": session.agent, "command_generated": bool(session.command),
-        "state": session.state(now), "file": str(file.relative_to("sessions")),
+        "state": session.state(now), "file": file,
         "created_at": time_of(session.created), "last_activity": time_of(session.last),
         "message_count": session.messages,
     }  # fmt: skip
@@ -158,7 +188,3 @@ def entry_of(session: Session, now: Instant) -> dict[str, Any]:
 def time_of(instant: float) -> str:
     """RFC 3339 in UTC, to the microsecond."""
     return datetime.fromtimestamp(instant, UTC).isoformat().replace("+00:00", "Z")
-
-
-def _day(instant: float) -> str:
-    return time.strftime("%Y-%m-%d", time.localtime(instant))

@@ -17,43 +17,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from p42.model.errors import InvalidInput, P42Error, Retry
+from p42.model.errors import P42Error, Retry
 from p42.model.faults import fault
+from p42.stores.sessiontables import migrate
 
 T = TypeVar("T")
 NAME = "sessions.db"
 MAGIC = b"SQLite format 3\0"
-APPLICATION_ID = 0x70343254  # "p42T"
-
-STEPS: tuple[tuple[str, ...], ...] = (
-    (
-        """CREATE TABLE sessions (
-            id TEXT PRIMARY KEY, agent TEXT NOT NULL, created REAL NOT NULL, last REAL NOT NULL,
-            messages INTEGER NOT NULL DEFAULT 0, ended INTEGER NOT NULL DEFAULT 0,
-            archived INTEGER NOT NULL DEFAULT 0, model TEXT NOT NULL DEFAULT '',
-            title TEXT NOT NULL DEFAULT '', command TEXT NOT NULL DEFAULT '',
-            summary TEXT NOT NULL DEFAULT '', summarized INTEGER NOT NULL DEFAULT 0)""",
-        "CREATE INDEX sessions_by_last ON sessions (archived, last)",
-        "CREATE INDEX sessions_by_agent ON sessions (agent, last)",
-        """CREATE TABLE turns (
-            key INTEGER PRIMARY KEY, session TEXT NOT NULL, number INTEGER NOT NULL,
-            role TEXT NOT NULL, content TEXT NOT NULL, at REAL NOT NULL,
-            cut INTEGER NOT NULL DEFAULT 0, more TEXT NOT NULL DEFAULT '',
-            UNIQUE (session, number))""",
-        """CREATE VIRTUAL TABLE words USING fts5(
-            content, content='turns', content_rowid='key',
-            tokenize='unicode61 remove_diacritics 2')""",
-        """CREATE TRIGGER turns_in AFTER INSERT ON turns BEGIN
-            INSERT INTO words (rowid, content) VALUES (new.key, new.content); END""",
-        """CREATE TRIGGER turns_out AFTER DELETE ON turns BEGIN
-            INSERT INTO words (words, rowid, content) VALUES ('delete', old.key, old.content);
-            END""",
-        # What is being said just now; left behind by a crash it becomes a cut turn.
-        """CREATE TABLE speaking (
-            session TEXT PRIMARY KEY, content TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID""",
-    ),
-    ("ALTER TABLE sessions ADD COLUMN vendor TEXT NOT NULL DEFAULT ''",),
-)
 
 
 class SessionFile:
@@ -143,24 +113,11 @@ def _connected(path: Path, *, check: bool = False) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         if check and connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise sqlite3.DatabaseError("quick_check found damage")
-        _migrate(connection, path)
+        migrate(connection, path)
     except BaseException:
         connection.close()
         raise
     return connection
-
-
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if version > len(STEPS):
-        raise InvalidInput(f"{path} was written by a newer p42; use that one, or move it away")
-    for number, step in enumerate(STEPS[version:], version + 1):
-        connection.execute("BEGIN IMMEDIATE")
-        for statement in step:
-            connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {number}")
-        connection.execute("COMMIT")
 
 
 def _set_aside(path: Path) -> Path:

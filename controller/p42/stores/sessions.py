@@ -2,56 +2,72 @@
 
 from __future__ import annotations
 
-import json
-import re
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 from p42.model.errors import InvalidInput
-from p42.model.plan import Instant
 from p42.model.ports import Clock
-from p42.model.session import Hit, Role, Session, Turn
-from p42.stores.rows import clean, dumps
+from p42.model.session import Hit, Role, Session, Tally, Turn
+from p42.stores.rows import clean
 from p42.stores.sessionfile import SessionFile
+from p42.stores.sessionrows import (
+    ADD,
+    FIELDS,
+    SESSION,
+    TURNS,
+    Reading,
+    checked,
+    fit,
+    forgotten,
+    moment,
+    session_row,
+    turn_row,
+)
+from p42.stores.sessionwords import joined, question
 
-ID_LONGEST = 200  # characters; clients choose ids, and they become keys and file names
 TITLE = 80  # characters
 MOST_HITS = 500
 MOST_ACTIVE = 10_000
-_ID = re.compile(r"[^\x00-\x1f\x7f]+\Z")
-_WORD = re.compile(r"\w+")
-_FIELDS = tuple(each.name for each in fields(Session))
-_SESSION = f"SELECT {', '.join(_FIELDS)} FROM sessions"  # noqa: S608 - constants
-_CHANGEABLE = frozenset(_FIELDS) - {"id", "created", "messages"}
-_TURNS = """SELECT number, role, content, at, cut, more FROM turns
-    WHERE session = ? AND number >= ? ORDER BY number"""
-_ADD = """INSERT INTO turns (session, number, role, content, at, cut, more)
-    VALUES (?, ?, ?, ?, ?, ?, ?)"""
+AT_ONCE = 50  # conversations that are deleted in one transaction; whoever speaks waits for it
+_CHANGEABLE = frozenset(FIELDS) - {"id", "created", "messages", "file"}
 _COUNT = "UPDATE sessions SET messages = ?, last = max(last, ?) WHERE id = ?"
+_TALLY = """SELECT (SELECT count(*) FROM sessions),
+    (SELECT count(*) FROM sessions WHERE command <> ''), (SELECT max(last) FROM sessions)"""
 _SEARCH = """SELECT t.session, s.agent, t.number, t.role, t.at,
         snippet(words, 0, char(2), char(3), '…', 12)
     FROM words JOIN turns t ON t.key = words.rowid JOIN sessions s ON s.id = t.session
     WHERE words MATCH ? AND ? IN ('', s.agent) ORDER BY rank LIMIT ?"""
+_PUT = f"INSERT INTO sessions ({', '.join(FIELDS)}) VALUES ({', '.join('?' * len(FIELDS))})"  # noqa: S608
+_SPEAKING = "INSERT OR REPLACE INTO speaking SELECT id, ?, ? FROM sessions WHERE id = ?"
 
 
 class SqliteSessions:
     """The Sessions port. Use from one event loop."""
 
     def __init__(
-        self, file: SessionFile, clock: Clock, *, changed: Callable[[str], None] = lambda _: None
+        self,
+        file: SessionFile,
+        clock: Clock,
+        *,
+        changed: Callable[[str], None] = lambda _: None,
+        gone: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`changed` is told the id of each conversation that changed, after it is on disk."""
-        self._file, self._clock, self._changed = file, clock, changed
+        """`changed` is told the id of each conversation that changed, after it is on disk, and
+        before it `gone` of each that was deleted."""
+        self._file, self._clock, self._changed, self._gone = file, clock, changed, gone
+        self._reading = Reading()
         self._fresh: dict[str, Session] = {}  # those that may be active: the only ones in memory
 
     async def recover(self) -> int:
         """At start: answers that a crash broke off become cut turns; how many there were."""
-        cut = await self._file.do(_recovered)
+        cut = await self._file.do(self._recovered)
         for session in await self.list(limit=MOST_ACTIVE):
             self._note(session)
-        return cut
+        for session_id in cut:
+            self._changed(session_id)
+        return len(cut)
 
     def active(self) -> int:
         """How many are active, from memory."""
@@ -59,13 +75,18 @@ class SqliteSessions:
         self._fresh = {k: s for k, s in self._fresh.items() if s.state(now) == "active"}
         return len(self._fresh)
 
+    async def tally(self) -> Tally:
+        """How many there are."""
+        count, commands, last = await self._file.do(lambda db: db.execute(_TALLY).fetchone())
+        return Tally(count, commands, None if last is None else moment(last))
+
     def _note(self, session: Session | None) -> None:
         if session is not None:
             self._fresh[session.id] = session
 
     async def get(self, session: str) -> Session | None:
         """The conversation of that id, whatever its age."""
-        return await self._file.do(lambda db: _get(db, session))
+        return await self._file.do(lambda db: self._get(db, session))
 
     async def begin(self, session: str, agent: str, *, title: str = "") -> Session:
         """That conversation, made if it is not there, taken up again if it was over."""
@@ -83,7 +104,7 @@ class SqliteSessions:
                 "title = CASE title WHEN '' THEN ? ELSE title END WHERE id = ?",
                 (now, title, session),
             )
-            return _must(_get(db, session))
+            return _must(self._get(db, session))
 
         begun = await self._file.do(change)
         self._note(begun)
@@ -97,9 +118,9 @@ class SqliteSessions:
         now = self._clock.now()
 
         def change(db: sqlite3.Connection) -> Turn:
-            number = _must(_get(db, session)).messages
+            number = _must(self._get(db, session)).messages
             turn = Turn(number, role, clean(content), now, cut, more or {})
-            _append(db, session, turn)
+            self._append(db, session, turn)
             if role == "assistant":
                 db.execute("DELETE FROM speaking WHERE session = ?", (session,))
             return turn
@@ -111,26 +132,31 @@ class SqliteSessions:
         return turn
 
     async def speaking(self, session: str, content: str) -> None:
-        """What has been said so far of an answer that goes on."""
-        row = (session, clean(content), self._clock.now())
-        await self._file.do(
-            lambda db: db.execute("INSERT OR REPLACE INTO speaking VALUES (?, ?, ?)", row)
-        )
+        """What has been said so far of an answer that goes on; nothing is kept of one whose
+        session is no more."""
+        row = (clean(content), self._clock.now(), session)
+        await self._file.do(lambda db: db.execute(_SPEAKING, row))
 
     async def turns(self, session: str, *, first: int = 0) -> Sequence[Turn]:
         """Turns from number `first` on, in order."""
-        rows = await self._file.do(lambda db: db.execute(_TURNS, (session, first)).fetchall())
-        return [_turn(row) for row in rows]
+
+        def read(db: sqlite3.Connection) -> list[Turn]:
+            rows = db.execute(TURNS, (session, first)).fetchall()
+            return [self._reading.turn(session, row) for row in rows]
+
+        return await self._file.do(read)
 
     async def change(self, session: str, **changes: Any) -> Session | None:
         """Set fields of the session."""
         if not changes.keys() <= _CHANGEABLE:
             raise ValueError(f"not to be changed: {changes.keys() - _CHANGEABLE}")
         sets = ", ".join(f"{name} = ?" for name in changes)
+        given = (clean(each) if isinstance(each, str) else each for each in changes.values())
+        values = (*given, session)
 
         def change(db: sqlite3.Connection) -> Session | None:
-            db.execute(f"UPDATE sessions SET {sets} WHERE id = ?", (*changes.values(), session))  # noqa: S608
-            return _get(db, session)
+            db.execute(f"UPDATE sessions SET {sets} WHERE id = ?", values)  # noqa: S608
+            return self._get(db, session)
 
         changed = await self._file.do(change)
         self._note(changed)
@@ -139,117 +165,118 @@ class SqliteSessions:
 
     async def age(self, *, archive: float | None, delete: float | None) -> tuple[int, int]:
         """Archive and delete what rested so many seconds, None = never; how many of each."""
-        now = self._clock.now()
+        now, old = self._clock.now(), list[str]()
+        if delete is not None:
+            query, rested = "SELECT id FROM sessions WHERE last < ?", now - delete
+            rows = await self._file.do(lambda db: db.execute(query, (rested,)).fetchall())
+            old = [row[0] for row in rows]
+        deleted = await self._forget(old, rested=now - (delete or 0))
 
-        def change(db: sqlite3.Connection) -> tuple[int, int]:
-            archived = deleted = 0
-            if delete is not None:
-                old = db.execute("SELECT id FROM sessions WHERE last < ?", (now - delete,))
-                for (session,) in old.fetchall():
-                    db.execute("DELETE FROM turns WHERE session = ?", (session,))
-                    deleted += db.execute("DELETE FROM sessions WHERE id = ?", (session,)).rowcount
-            if archive is not None:
-                query = "UPDATE sessions SET archived = 1 WHERE archived = 0 AND last < ?"
-                archived = db.execute(query, (now - archive,)).rowcount
-            return archived, deleted
+        def change(db: sqlite3.Connection) -> int:
+            query = "UPDATE sessions SET archived = 1 WHERE archived = 0 AND last < ?"
+            return db.execute(query, (now - (archive or 0),)).rowcount
 
-        return await self._file.do(change)
+        return 0 if archive is None else await self._file.do(change), deleted
 
     async def list(
         self, *, agent: str = "", archived: bool = False, limit: int = 1000
     ) -> Sequence[Session]:
         """The latest first."""
         of_agent = "agent = ? AND " if agent else ""
-        query = f"{_SESSION} WHERE {of_agent}archived <= ? ORDER BY last DESC LIMIT ?"
+        query = f"{SESSION} WHERE {of_agent}archived <= ? ORDER BY last DESC LIMIT ?"
         given = (*((agent,) if agent else ()), int(archived), limit)
-        rows = await self._file.do(lambda db: db.execute(query, given).fetchall())
-        return [_session(row) for row in rows]
+
+        def read(db: sqlite3.Connection) -> list[Session]:
+            return [self._reading.session(row) for row in db.execute(query, given).fetchall()]
+
+        return await self._file.do(read)
 
     async def search(self, words: str, *, agent: str = "", limit: int = 50) -> Sequence[Hit]:
         """Turns that hold all of `words` (the last may be a beginning), best first.
 
         `agent`: only of conversations with that one.
         """
-        query = " ".join(f'"{word}"' for word in _WORD.findall(words))
+        query = question(words)
         if not query:
             return []
-        asked = (query + "*", agent, min(limit, MOST_HITS))
+        asked = (query, agent, min(limit, MOST_HITS))
         rows = await self._file.do(lambda db: db.execute(_SEARCH, asked).fetchall())
-        return [Hit(row[0], row[1], row[2], row[3], Instant(row[4]), row[5]) for row in rows]
+        return [
+            Hit(each, of, number, role, moment(at), joined(excerpt))
+            for each, of, number, role, at, excerpt in rows
+        ]
 
     async def delete(self, session: str) -> bool:
         """Forget it with all its turns; whether it was there."""
-
-        def change(db: sqlite3.Connection) -> bool:
-            db.execute("DELETE FROM speaking WHERE session = ?", (session,))
-            db.execute("DELETE FROM turns WHERE session = ?", (session,))
-            return db.execute("DELETE FROM sessions WHERE id = ?", (session,)).rowcount > 0
-
-        deleted = await self._file.do(change)
-        self._changed(session)
-        return deleted
+        return await self._forget([session]) > 0
 
     async def put(self, session: Session, turns: Sequence[Turn]) -> bool:
-        """Take in a whole conversation from elsewhere; False if one of that id is there already."""
-        checked(session.id)
+        """Take in a whole conversation from elsewhere; False if one of that id is there already.
 
-        def change(db: sqlite3.Connection) -> bool:
-            if _get(db, session.id) is not None:
-                return False
-            row = [getattr(session, name) for name in _FIELDS]
-            marks = ", ".join("?" * len(_FIELDS))
-            db.execute(f"INSERT INTO sessions ({', '.join(_FIELDS)}) VALUES ({marks})", row)  # noqa: S608
-            for number, turn in enumerate(turns):
-                row = [session.id, number, turn.role, clean(turn.content), turn.at, int(turn.cut)]
-                db.execute(_ADD, (*row, dumps(dict(turn.more)) if turn.more else ""))
-            db.execute("UPDATE sessions SET messages = ? WHERE id = ?", (len(turns), session.id))
-            return True
+        InvalidInput for what cannot be kept.
+        """
+        return (await self.put_all([(session, turns)]))[0]
 
-        return await self._file.do(change)
+    async def put_all(self, many: Sequence[tuple[Session, Sequence[Turn]]]) -> Sequence[bool]:
+        """As `put`, all or none of them: a transaction takes longer than what is in it."""
+        for session, turns in many:
+            fit(session, turns)
 
+        def change(db: sqlite3.Connection) -> list[bool]:
+            return [self._put(db, session, turns) for session, turns in many]
 
-def checked(session: str) -> str:
-    """An id as clients may choose one. InvalidInput otherwise."""
-    if not 0 < len(session) <= ID_LONGEST or not _ID.match(session):
-        raise InvalidInput(
-            f"a session id has 1 to {ID_LONGEST} characters and no control characters"
-        )
-    return session
+        taken = await self._file.do(change)
+        for (session, _), new in zip(many, taken, strict=True):
+            if new:
+                self._note(session)
+            if new and not session.file:  # one that comes from a file has its mirror
+                self._changed(session.id)
+        return taken
 
+    async def _forget(self, sessions: Sequence[str], *, rested: float | None = None) -> int:
+        """How many were there. `rested`: none in which anything was said since."""
 
-def _recovered(db: sqlite3.Connection) -> int:
-    rows = db.execute("SELECT session, content, at FROM speaking").fetchall()
-    for session, content, at in rows:
-        known = _get(db, session)
-        if known is not None:
-            _append(db, session, Turn(known.messages, "assistant", content, Instant(at), cut=True))
-    db.execute("DELETE FROM speaking")
-    return len(rows)
+        def change(db: sqlite3.Connection) -> list[str]:
+            return [each for each in some if forgotten(db, each, rested)]
 
+        count = 0
+        for first in range(0, len(sessions), AT_ONCE):
+            some = sessions[first : first + AT_ONCE]
+            for session in (gone := await self._file.do(change)):
+                self._fresh.pop(session, None)
+                self._gone(session)
+                self._changed(session)
+            count += len(gone)
+        return count
 
-def _append(db: sqlite3.Connection, session: str, turn: Turn) -> None:
-    more = dumps(dict(turn.more)) if turn.more else ""
-    db.execute(_ADD, (session, turn.number, turn.role, turn.content, turn.at, int(turn.cut), more))
-    db.execute(_COUNT, (turn.number + 1, turn.at, session))
+    def _put(self, db: sqlite3.Connection, session: Session, turns: Sequence[Turn]) -> bool:
+        if self._get(db, session.id) is not None:
+            return False
+        db.execute(_PUT, session_row(replace(session, messages=len(turns))))
+        rows = (turn_row(session.id, turn, number) for number, turn in enumerate(turns))
+        db.executemany(ADD, rows)
+        return True
 
+    def _recovered(self, db: sqlite3.Connection) -> Sequence[str]:
+        rows = db.execute("SELECT session, content, at FROM speaking").fetchall()
+        for session, content, at in rows:
+            known = self._get(db, session)
+            if known is not None:
+                turn = Turn(known.messages, "assistant", content, moment(at), cut=True)
+                self._append(db, session, turn)
+        db.execute("DELETE FROM speaking")
+        return [row[0] for row in rows]
 
-def _get(db: sqlite3.Connection, session: str) -> Session | None:
-    row = db.execute(f"{_SESSION} WHERE id = ?", (session,)).fetchone()
-    return None if row is None else _session(row)
+    def _append(self, db: sqlite3.Connection, session: str, turn: Turn) -> None:
+        db.execute(ADD, turn_row(session, turn, turn.number))
+        db.execute(_COUNT, (turn.number + 1, turn.at, session))
+
+    def _get(self, db: sqlite3.Connection, session: str) -> Session | None:
+        row = db.execute(f"{SESSION} WHERE id = ?", (session,)).fetchone()
+        return None if row is None else self._reading.session(row)
 
 
 def _must(session: Session | None) -> Session:
     if session is None:
         raise InvalidInput("there is no such session; `p42 session list` shows them")
     return session
-
-
-def _session(row: tuple[Any, ...]) -> Session:
-    found = dict(zip(_FIELDS, row, strict=True))
-    found["ended"], found["archived"] = bool(found["ended"]), bool(found["archived"])
-    return Session(**found)
-
-
-def _turn(row: tuple[Any, ...]) -> Turn:
-    number, role, content, at, cut, more = row
-    return Turn(number, role, content, Instant(at), bool(cut), json.loads(more) if more else {})
