@@ -1,8 +1,8 @@
 """Landlock: a process gives up its rights to files and sockets, and becomes another program.
 
-Run as a file of its own by the interpreter, with the standard library only:
+Run in a process of its own, by the interpreter, with the standard library only:
 
-    python -I -S landlock.py '{"read": [...], "write": [...], "network": false}' PROGRAM ARG...
+    python -I -S -c CODE '{"read": [...], "write": [...], "network": false}' PROGRAM ARG...
 
 What Landlock does not judge is refused by `seccomp.py`; root's privileges are given up as well.
 
@@ -16,11 +16,7 @@ import json
 import os
 import sys
 
-if __name__ == "__main__":  # a file of its own, where the room has no name
-    sys.path.insert(0, os.path.dirname(__file__))  # noqa: PTH120 - pathlib costs 8 ms of each run
-    import seccomp  # type: ignore[import-not-found,unused-ignore]
-else:
-    from p42.runtimes import seccomp
+from p42.runtimes import seccomp
 
 CREATE, ADD, RESTRICT = 444, 445, 446  # system calls, the same on every architecture
 VERSION = 1  # flag: ask for the ABI's version
@@ -44,7 +40,12 @@ REFUSED = 126  # exit code, as of a program that cannot be run
 def command(python: str, argv: object, *, read: object, write: object, network: bool) -> list[str]:
     """The command line that runs `argv` with these rights."""
     rules = {"read": list(read), "write": list(write), "network": network}  # type: ignore[call-overload]
-    return [python, "-I", "-S", __file__, json.dumps(rules), *argv]  # type: ignore[misc]
+    return [python, "-I", "-S", "-c", _code(), json.dumps(rules), *argv]  # type: ignore[misc]
+
+
+def _code() -> str:
+    root = os.path.abspath(f"{__file__}/../../..")  # noqa: PTH100 - pathlib costs 8 ms of each run
+    return f"import sys; sys.path.insert(0, {root!r}); import {__name__} as l; l.main(sys.argv[1:])"
 
 
 def works() -> bool:
@@ -133,7 +134,3 @@ def main(arguments: list[str]) -> None:
     except OSError as error:
         sys.stderr.write(f"{program[0]}: {error.strerror or error}\n")
         sys.exit(REFUSED)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
