@@ -140,6 +140,17 @@ async def test_a_stream_ends_with_its_client(opened: OPEN) -> None:
             await door.gate.cancelled.wait()
 
 
+async def test_a_stream_that_ends_with_its_clients_input_says_so(opened: OPEN) -> None:
+    async with opened() as door, door.client() as client:
+        await client.send({"type": "watch", "id": "w", "stream": True})
+        await client.line()
+        await door.gate.held.acquire()
+        client.writer.write_eof()
+        told = await client.line()
+        assert (told["id"], told["success"]) == ("w", False)
+        assert "a stream ends with it: keep the connection open" in told["error"]
+
+
 async def test_a_client_that_goes_away_takes_its_requests_along(opened: OPEN) -> None:
     async with opened() as door:
         async with door.client() as client:

@@ -25,6 +25,7 @@ from p42.keeper.turns import Turns
 from p42.wire.budget import Budget
 from p42.wire.port42 import Framer, Request, Violation, complaint, failure
 
+INPUT_OVER = "its client's input ended, and a stream ends with it: keep the connection open"
 FAREWELL = 1.0  # s; a last reply is in the kernel's hands at once, unless nobody reads
 
 
@@ -196,7 +197,8 @@ class Connection(asyncio.BufferedProtocol):
             await self._dispatch.answer(request, self._send)
         except asyncio.CancelledError:
             if not self._transport.is_closing():
-                self._transport.write(failure(request.id, "p42 is stopping", {"code": 1}))
+                why = INPUT_OVER if self._over and request.stream else "p42 is stopping"
+                self._transport.write(failure(request.id, why, {"code": 1}))
             raise
 
     async def _send(self, line: bytes) -> None:
