@@ -47,6 +47,7 @@ def test_chat_says_what_is_missing_and_the_socket_lives(client: Client, message:
     answer = client.say(message)
     assert (answer["type"], answer["ai_id"]) == ("error", "project-claude-code-ai")
     assert "p42 is not running" in answer["error"]
+    assert answer["content"] == answer["error"][:200]  # the originals show no other key
     assert client.say({"type": "ping"})["type"] == "pong"
 
 

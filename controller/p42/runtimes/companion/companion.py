@@ -28,6 +28,7 @@ from p42.wire.tekton import Said, fitted
 AT_ONCE = 4  # connections accepted before others are heard again
 MOST = 1024  # connections at once (CONTRACT, Wires); past that one that says nothing makes room
 KEPT_DESCRIPTORS = 32  # what else it opens; a question of each visitor comes on top
+SENTENCE = 200  # characters of an error a second time: all of it stays within one read
 RESTED = 15.0  # s since its last line from which on a client may have to make room
 
 
@@ -156,7 +157,8 @@ class Companion:
         return {"ai_id": self._spec["aiId"]}
 
     def _error(self, text: str) -> dict[str, object]:
-        return {"type": "error", **self._who(), "error": text}
+        # The originals show `content`, of an error too: without it, an empty text.
+        return {"type": "error", **self._who(), "error": text, "content": text[:SENTENCE]}
 
     def _health(self) -> dict[str, object]:
         return {
