@@ -15,9 +15,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from p42.ai.accounts import Accounts, Ports
-from p42.ai.meter import Meter
-from p42.ai.refresh import Tokens
+from p42.ai.accounts.accounts import Accounts, Ports
+from p42.ai.accounts.refresh import Tokens
+from p42.ai.meter.meter import Meter
 from p42.kinds.account.spec import Account
 from p42.model.completion import Answer, Call, Message, Prompt, Text, ToolCall
 from p42.model.errors import Blocked
@@ -26,11 +26,11 @@ from p42.model.refs import Ref
 from p42.providers.opening import open_provider
 from p42.providers.prices import price_of
 from p42.runtimes.clock import SystemClock
-from p42.stores.database import Database
-from p42.stores.keys import SystemKeys
-from p42.stores.meterbook import MeterBook
-from p42.stores.redaction import Redactor
+from p42.stores.keys.keys import SystemKeys
+from p42.stores.keys.redaction import Redactor
+from p42.stores.meter.book import MeterBook
 from p42.stores.registry import SqliteRegistry
+from p42.stores.state.database import Database
 from tests.providers.vendors import AnthropicServer, OpenAIServer
 
 KEY = "sk-test-0123456789abcdef"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p42.ai.breaker import FAILURES, FIRST, LONGEST, Breaker
-from p42.ai.patience import TRIES, Down, Held, pause
+from p42.ai.accounts.breaker import FAILURES, FIRST, LONGEST, Breaker
+from p42.ai.accounts.patience import TRIES, Down, Held, pause
 from p42.model.completion import Cut
 from p42.model.errors import Blocked, P42Error, Retry
 

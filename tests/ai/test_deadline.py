@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from p42.ai.deadline import Deadline
+from p42.ai.accounts.deadline import Deadline
 from p42.model.errors import TimedOut
 
 pytestmark = pytest.mark.looptime

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from p42.ai import checks
-from p42.ai.directory import LOCAL_MODEL
+from p42.ai.accounts import checks
+from p42.ai.accounts.directory import LOCAL_MODEL
 from p42.localserver.program import NAME
 from p42.model.completion import Health
 from p42.model.errors import Blocked

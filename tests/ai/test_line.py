@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from p42.ai.line import LEAST, Line
+from p42.ai.accounts.line import LEAST, Line
 from p42.model.errors import Retry
 from p42.model.refs import Ref
 from tests.ai.scene import scene, spec

@@ -16,7 +16,7 @@ from tests.providers.vendors import AnthropicServer, Status
 async def test_an_answer_is_told_though_the_disk_refuses_its_bill_and_the_account_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("p42.stores.meterqueue.RETRY", 0.01)
+    monkeypatch.setattr("p42.stores.meter.queue.RETRY", 0.01)
     full = asyncio.Event()
 
     class Full(AnthropicServer):

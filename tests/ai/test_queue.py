@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from p42.ai.queue import MOST_WAITING, FairQueue
+from p42.ai.accounts.queue import MOST_WAITING, FairQueue
 from p42.model.errors import Retry
 
 

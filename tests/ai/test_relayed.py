@@ -6,7 +6,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p42.ai.relayed import AROUND, WHOLE, bound
+from p42.ai.accounts.relayed import AROUND, WHOLE, bound
 from p42.model.completion import Usage
 from p42.model.money import Price
 

@@ -11,7 +11,7 @@ from p42.model.approval import PERSON
 from p42.model.refs import Ref
 from p42.runtimes.clock import SystemClock
 from p42.stores.approvals import SqliteApprovals
-from p42.stores.database import Database
+from p42.stores.state.database import Database
 from tests.approval.test_gate import A, approve, reason, saved
 from tests.engine.home import Home, settled
 

@@ -12,7 +12,7 @@ from p42.model.errors import P42Error
 from p42.model.refs import Ref
 from p42.runtimes.clock import SystemClock
 from p42.stores.approvals import MOST, SqliteApprovals
-from p42.stores.database import Database
+from p42.stores.state.database import Database
 from tests.engine.approvals import MemoryApprovals
 
 A, B = Ref("Command", "a"), Ref("Command", "b")

@@ -23,11 +23,11 @@ from contextlib import aclosing, closing
 from pathlib import Path
 from typing import Any
 
-from p42.ai.meter import Meter, Reservation, Settled
-from p42.ai.meterlimits import Limits
+from p42.ai.meter.limits import Limits
+from p42.ai.meter.meter import Meter, Reservation, Settled
 from p42.client import link
 from p42.model.completion import Message, Piece, Prompt, Reply, Text, Usage
-from p42.stores.meterrows import Reserved
+from p42.stores.meter.rows import Reserved
 from tests.ai.scene import KEY, scene
 from tests.bench.measure import Figure, paired
 from tests.bench.meter import bare

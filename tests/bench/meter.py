@@ -18,13 +18,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from p42.ai.meter import Meter
+from p42.ai.meter.meter import Meter
 from p42.model.completion import Usage
 from p42.model.money import Price
 from p42.runtimes.clock import SystemClock
-from p42.stores.database import Database
-from p42.stores.meterbook import MeterBook
-from p42.stores.redaction import Redactor
+from p42.stores.keys.redaction import Redactor
+from p42.stores.meter.book import MeterBook
+from p42.stores.state.database import Database
 from tests.bench.measure import Figure
 
 BUDGET = {"budget": {"monthlyUsd": 1e6, "warnAt": [0.5, 0.8], "hard": True}}

@@ -13,10 +13,10 @@ from pathlib import Path
 from p42.model.plan import Instant
 from p42.model.session import Session, Turn
 from p42.runtimes.clock import SystemClock
-from p42.stores.memoryfiles import MemoryFiles, file_of
-from p42.stores.memoryimport import MemoryImport
-from p42.stores.sessionfile import SessionFile
-from p42.stores.sessions import SqliteSessions
+from p42.stores.sessions.file import SessionFile
+from p42.stores.sessions.memoryfiles import MemoryFiles, file_of
+from p42.stores.sessions.memoryimport import MemoryImport
+from p42.stores.sessions.sessions import SqliteSessions
 from tests.bench.measure import Figure
 
 WORDS = [f"word{number}" for number in range(5000)]

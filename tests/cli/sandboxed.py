@@ -15,8 +15,8 @@ from p42.kinds.command import kind
 from p42.kinds.command.runs import forged
 from p42.model.kind import Want
 from p42.model.refs import Ref
-from p42.runtimes import landlock
-from p42.runtimes.sandbox import Sandbox
+from p42.runtimes.sandbox import landlock
+from p42.runtimes.sandbox.sandbox import Sandbox
 from tests.laws.situations import typed
 
 BIN = Path(sys.executable).parent  # where `p42` is installed

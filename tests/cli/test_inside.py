@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from p42.runtimes import landlock
-from p42.runtimes.sandbox import NONE
+from p42.runtimes.sandbox import landlock
+from p42.runtimes.sandbox.sandbox import NONE
 from tests.cli.conftest import Said
 from tests.cli.sandboxed import BIN, FORMS, Person, lacks, lines
 

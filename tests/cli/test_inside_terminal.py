@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from p42.runtimes import keystrokes
+from p42.runtimes.sandbox import keystrokes
 from tests.cli.sandboxed import FORMS, Person, lacks
 
 PROMPT = "ready> "

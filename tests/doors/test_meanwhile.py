@@ -19,7 +19,7 @@ from p42.model.errors import InvalidInput
 from p42.model.ports import World
 from p42.model.resource import Place
 from p42.runtimes.clock import SystemClock
-from p42.runtimes.files import DiskFiles
+from p42.runtimes.disk.files import DiskFiles
 
 Arrange = Callable[[Callable[[], None]], None]
 

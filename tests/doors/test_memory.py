@@ -16,8 +16,8 @@ from p42.model.errors import InvalidInput
 from p42.model.plan import Instant
 from p42.model.session import Session
 from p42.runtimes.clock import SystemClock
-from p42.stores.sessionfile import SessionFile
-from p42.stores.sessions import SqliteSessions
+from p42.stores.sessions.file import SessionFile
+from p42.stores.sessions.sessions import SqliteSessions
 from tests.doors.daemons import PATIENCE, Daemon, running
 from tests.doors.vendor import account, agent, vendor
 from tests.providers.vendors.script import Say, Status

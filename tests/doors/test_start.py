@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from p42.runtimes.lock import HomeLock
+from p42.runtimes.disk.lock import HomeLock
 from tests.doors.daemons import running
 from tests.keeper.conftest import alive, until
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from p42.gateway.tokened import HOW, Book, Tokened
-from p42.stores.database import Database
+from p42.stores.state.database import Database
 from p42.stores.tokens import SqliteTokens
 from p42.web.holds import Holds
 from p42.wire.port42 import Framer

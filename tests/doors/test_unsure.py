@@ -22,7 +22,7 @@ from p42.gateway.limits import Limits
 from p42.gateway.unsure import UNKNOWN, Unsure, chooser
 from p42.model.ports import World
 from p42.model.verb import Door as Where
-from p42.runtimes.keeperlink import KeeperLink
+from p42.runtimes.keeping.link import KeeperLink
 from p42.runtimes.standing import PATIENCE, Standing
 from p42.wire.port42 import Request
 from tests.doors.conftest import Client

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from p42.runtimes.sandbox import Sandbox
+from p42.runtimes.sandbox.sandbox import Sandbox
 from tests.e2e.console import Ask
 from tests.e2e.scene import Scene
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from p42.runtimes.localmodel import PACKAGES
+from p42.runtimes.local.model import PACKAGES
 from tests.doors.daemons import Daemon, running
 from tests.e2e.vendor import served
 from tests.house.tree import ROOT

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from p42.runtimes.localmodel import PACKAGES
+from p42.runtimes.local.model import PACKAGES
 from tests.doors.daemons import Daemon, running
 from tests.e2e.test_ask import cli, status, until
 from tests.house.tree import ROOT

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from p42.ai.forge import Forge
-from p42.ai.forgesheet import look
+from p42.ai.forge.forge import Forge
+from p42.ai.forge.sheet import look
 from p42.manifest.kindbook import KindBook
 from p42.model.completion import ToolCall
 from p42.model.ports import Processes, Registration
@@ -19,10 +19,10 @@ from p42.model.refs import Ref
 from p42.model.resource import Resource
 from p42.model.talk import Forged, Heard
 from p42.runtimes.clock import SystemClock
-from p42.runtimes.files import DiskFiles
+from p42.runtimes.disk.files import DiskFiles
 from p42.stores.approvals import SqliteApprovals
-from p42.stores.database import Database
 from p42.stores.registry import SqliteRegistry
+from p42.stores.state.database import Database
 
 SMITH = {"forge": True}
 BOOK = KindBook.load()

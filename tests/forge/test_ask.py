@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from p42.ai.asked import local
-from p42.ai.forgeask import TRIES, in_words
+from p42.ai.accounts.asked import local
+from p42.ai.forge.ask import TRIES, in_words
 from p42.model.completion import Prompt
 from p42.model.errors import Blocked, InvalidInput
 from p42.runtimes.processes import LocalProcesses

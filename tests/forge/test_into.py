@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from p42.ai.forgeplace import Places
+from p42.ai.forge.place import Places
 from p42.model.errors import Blocked, InvalidInput
 from p42.model.refs import Ref
-from p42.runtimes.files import DiskFiles
+from p42.runtimes.disk.files import DiskFiles
 from p42.scripts.notes import FORGED_BY
 from tests.forge.smithy import Smithy, smithy
 

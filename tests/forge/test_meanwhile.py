@@ -11,7 +11,7 @@ from p42 import displace
 from p42.displace import Spot
 from p42.model.errors import Retry
 from p42.model.refs import Ref
-from p42.runtimes.pins import DiskPins
+from p42.runtimes.disk.pins import DiskPins
 from p42.runtimes.processes import LocalProcesses
 from tests.forge.smithy import smithy
 

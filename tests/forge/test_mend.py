@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from p42.ai.forgefail import Failed, news_of
+from p42.ai.forge.fail import Failed, news_of
 from p42.model.completion import Cut
 from p42.model.errors import InvalidInput
 from p42.model.plan import Instant

@@ -12,7 +12,7 @@ import pytest
 
 from p42.model.errors import Blocked, P42Error, Retry
 from p42.model.refs import Ref
-from p42.runtimes.pins import DiskPins
+from p42.runtimes.disk.pins import DiskPins
 from p42.runtimes.processes import LocalProcesses
 
 HELLO = Ref("Command", "hello")

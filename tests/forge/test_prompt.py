@@ -20,8 +20,8 @@ from p42.model.plan import name_of as called
 from p42.model.ports import World
 from p42.model.refs import Ref
 from p42.runtimes.clock import SystemClock
-from p42.runtimes.files import DiskFiles
-from p42.runtimes.pins import DiskPins
+from p42.runtimes.disk.files import DiskFiles
+from p42.runtimes.disk.pins import DiskPins
 from p42.runtimes.processes import LocalProcesses
 from p42.scripts.lock import name_of, parse
 from p42.stores.approvals import SqliteApprovals

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from p42.model.errors import Blocked
-from p42.runtimes.files import DiskFiles
+from p42.runtimes.disk.files import DiskFiles
 from p42.runtimes.processes import LocalProcesses
 from p42.scripts.begins import breaks
 from p42.scripts.language import Language

@@ -10,7 +10,7 @@ import keyring
 import pytest
 from keyring.backends.fail import Keyring as Nothing
 
-from p42.ai import refresh
+from p42.ai.accounts import refresh
 from tests.keys.boxes import Box
 from tests.keys.oauth import TokenServer
 from tests.keys.tokens import Scene

@@ -16,7 +16,7 @@ import secretstorage
 
 from p42.model.errors import P42Error
 from p42.model.secret import Secret
-from p42.stores.keys import SystemKeys
+from p42.stores.keys.keys import SystemKeys
 from tests.keys.daemon import NO_KEY, account, accounts, piped, reason
 
 ME = "keychain:p42-test/me"

@@ -12,9 +12,9 @@ from keyring.errors import KeyringError, KeyringLocked
 
 from p42.model.errors import Blocked
 from p42.model.secret import Secret
-from p42.stores.keychain import Keychain
-from p42.stores.keyref import Locked, Missing
-from p42.stores.keys import SystemKeys
+from p42.stores.keys.keychain import Keychain
+from p42.stores.keys.keys import SystemKeys
+from p42.stores.keys.reference import Locked, Missing
 from tests.keys.boxes import Box
 
 ME = "keychain:anthropic/me/work"

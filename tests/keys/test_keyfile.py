@@ -12,8 +12,8 @@ import pytest
 
 from p42.model.errors import Blocked, P42Error
 from p42.model.secret import Secret
-from p42.stores.keyfile import KeyFile
-from p42.stores.keyref import Locked, Missing
+from p42.stores.keys.keyfile import KeyFile
+from p42.stores.keys.reference import Locked, Missing
 from tests.keys.agefile import PASSPHRASE, key_file
 
 RIGHT = Secret(PASSPHRASE)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from p42.model.secret import Secret
 from p42.runtimes.daemonlog import daemon_log
-from p42.stores.redaction import MOST, SHORTEST, Redactor
+from p42.stores.keys.redaction import MOST, SHORTEST, Redactor
 from p42.wire.port42 import encode
 
 KEYS = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FFF), min_size=12, max_size=60)

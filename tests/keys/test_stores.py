@@ -10,11 +10,11 @@ from keyring.errors import KeyringLocked
 
 from p42.model.errors import Blocked, InvalidInput
 from p42.model.secret import Secret
-from p42.runtimes.files import DiskFiles
-from p42.stores.keyref import Locked, Missing
-from p42.stores.keys import PASSPHRASE as VARIABLE
-from p42.stores.keys import SystemKeys
-from p42.stores.redaction import Redactor
+from p42.runtimes.disk.files import DiskFiles
+from p42.stores.keys.keys import PASSPHRASE as VARIABLE
+from p42.stores.keys.keys import SystemKeys
+from p42.stores.keys.redaction import Redactor
+from p42.stores.keys.reference import Locked, Missing
 from tests.keys.agefile import PASSPHRASE, key_file
 from tests.keys.boxes import Box
 

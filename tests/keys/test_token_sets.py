@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from p42.ai import refresh
+from p42.ai.accounts import refresh
 from p42.model.errors import Blocked
 from p42.model.secret import Secret
 from tests.keys.boxes import Box

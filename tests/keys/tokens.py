@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from p42.ai.refresh import Tokens
+from p42.ai.accounts.refresh import Tokens
 from p42.model.plan import Instant
-from p42.stores.keys import SystemKeys
-from p42.stores.redaction import Redactor
+from p42.stores.keys.keys import SystemKeys
+from p42.stores.keys.redaction import Redactor
 from tests.keys.boxes import Box
 from tests.keys.oauth import TokenServer
 

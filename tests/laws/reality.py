@@ -11,27 +11,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from p42.ai.accounts import Accounts, Ports
-from p42.ai.meter import Meter
-from p42.ai.refresh import Tokens
+from p42.ai.accounts.accounts import Accounts, Ports
+from p42.ai.accounts.refresh import Tokens
+from p42.ai.meter.meter import Meter
 from p42.model.kind import AnyKind, Driver, Want
 from p42.model.plan import Plan
 from p42.model.ports import World
 from p42.model.refs import Ref
 from p42.providers.prices import price_of
 from p42.runtimes.clock import SystemClock
-from p42.runtimes.files import DiskFiles
-from p42.runtimes.keeperlink import KeeperLink
-from p42.runtimes.pins import DiskPins
+from p42.runtimes.disk.files import DiskFiles
+from p42.runtimes.disk.pins import DiskPins
+from p42.runtimes.keeping.link import KeeperLink
+from p42.runtimes.keeping.units import KeeperUnits
 from p42.runtimes.processes import LocalProcesses
-from p42.runtimes.units import KeeperUnits
 from p42.stores.approvals import SqliteApprovals
-from p42.stores.database import Database
-from p42.stores.keys import SystemKeys
+from p42.stores.keys.keys import SystemKeys
+from p42.stores.keys.redaction import Redactor
 from p42.stores.leases import SqlitePortLeases
-from p42.stores.meterbook import MeterBook
-from p42.stores.redaction import Redactor
+from p42.stores.meter.book import MeterBook
 from p42.stores.registry import SqliteRegistry
+from p42.stores.state.database import Database
 from p42.stores.works import SqliteWorks
 
 PASSES = 4  # start tests, end of tests, write: more means that it does not converge

@@ -17,9 +17,9 @@ import pytest
 
 from p42.localserver import gguf
 from p42.model.plan import Instant
-from p42.runtimes.keeperlink import KeeperLink
-from p42.runtimes.localchild import CONTEXT, command
-from p42.runtimes.localmodel import PACKAGES, LocalModel
+from p42.runtimes.keeping.link import KeeperLink
+from p42.runtimes.local.child import CONTEXT, command
+from p42.runtimes.local.model import PACKAGES, LocalModel
 
 MISSING = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
 KEY = "a-key-of-the-tests"

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from p42.localserver import gguf
-from p42.runtimes.localchild import command
+from p42.runtimes.local.child import command
 from tests.localmodel.conftest import Server
 
 SMALL = 1 << 20  # bytes; what a file may have in a full world

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from p42.model.errors import Blocked, P42Error, Retry
-from p42.runtimes.localmodel import IDLE, QUIET, threads
+from p42.runtimes.local.model import IDLE, QUIET, threads
 from tests.keeper.conftest import alive
 from tests.localmodel.conftest import PATIENCE, HandClock, Rig, until, with_model
 
@@ -174,8 +174,8 @@ DAEMON = """
 import asyncio, os, sys
 from pathlib import Path
 from p42.runtimes.clock import SystemClock
-from p42.runtimes.keeperlink import KeeperLink
-from p42.runtimes.localmodel import LocalModel
+from p42.runtimes.keeping.link import KeeperLink
+from p42.runtimes.local.model import LocalModel
 async def main():
     home = Path(sys.argv[1])
     link = KeeperLink(home / "run", grace=20.0)
@@ -227,8 +227,8 @@ import sys; sys.path.insert(0, "controller")
 from pathlib import Path
 from p42.model.errors import Blocked
 from p42.runtimes.clock import SystemClock
-from p42.runtimes.keeperlink import KeeperLink
-from p42.runtimes.localmodel import LocalModel
+from p42.runtimes.keeping.link import KeeperLink
+from p42.runtimes.local.model import LocalModel
 home = Path("/nowhere")
 local = LocalModel(home, KeeperLink(home, grace=1), clock=SystemClock(), env={})
 try:

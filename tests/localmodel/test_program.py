@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from p42.localserver import program
-from p42.runtimes.localchild import command
+from p42.runtimes.local.child import command
 from tests.localmodel.conftest import KEY, Server
 
 ENDLESS = {"max_tokens": 4000, "ignore_eos": True, "stop": ["no such word"]}  # a minute or more

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p42.model.errors import Blocked, P42Error, Retry
-from p42.runtimes.localfailure import MOST_PAUSE, STEADY, LocalFailure
-from p42.runtimes.localhealth import well
-from p42.runtimes.localreport import port_of
+from p42.runtimes.local.failure import MOST_PAUSE, STEADY, LocalFailure
+from p42.runtimes.local.health import well
+from p42.runtimes.local.report import port_of
 
 
 def report(**fields: Any) -> bytes:

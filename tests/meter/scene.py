@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from p42.ai.meter import Meter, Reservation, Settled
+from p42.ai.meter.meter import Meter, Reservation, Settled
 from p42.model.completion import Usage
 from p42.model.money import Price
 from p42.model.plan import Instant
-from p42.stores.database import Database
-from p42.stores.meterbook import MeterBook
-from p42.stores.redaction import Redactor
+from p42.stores.keys.redaction import Redactor
+from p42.stores.meter.book import MeterBook
+from p42.stores.state.database import Database
 
 JANUARY = 1_768_435_200.0  # 2026-01-15T00:00:00Z
 DAY = 86_400.0

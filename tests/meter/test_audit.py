@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from p42.model.errors import InvalidInput, P42Error
-from p42.stores import metersign
-from p42.stores.meteraudit import exported, verified
-from p42.stores.meterrows import Call
+from p42.stores.meter import sign as metersign
+from p42.stores.meter.audit import exported, verified
+from p42.stores.meter.rows import Call
 from tests.meter.scene import hard, opened
 
 SPEC = hard(1)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from p42.ai.meterrefusals import Repeated
+from p42.ai.meter.refusals import Repeated
 from p42.model.errors import Blocked, Retry
-from p42.stores import meterbook
-from p42.stores.database import Database
 from p42.stores.ledger import SqliteLedger
-from p42.stores.meteraudit import verified
+from p42.stores.meter import book as meterbook
+from p42.stores.meter.audit import verified
+from p42.stores.state.database import Database
 from tests.meter.scene import Scene, hard, killed, limited, opened
 from tests.stores.contract import entry
 

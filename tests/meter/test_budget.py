@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from p42.ai.meterrefusals import Repeated
+from p42.ai.meter.refusals import Repeated
 from p42.model.completion import Usage
 from p42.model.errors import Blocked, InvalidInput
 from p42.model.money import FREE, Price

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from p42.ai.meterrefusals import Repeated
+from p42.ai.meter.refusals import Repeated
 from p42.model.completion import Usage
 from p42.model.errors import Blocked, P42Error, Retry
-from p42.stores.meteraudit import summed, verified
+from p42.stores.meter.audit import summed, verified
 from tests.meter.scene import Scene, hard, killed, opened
 
 ROOT = Path(__file__).parents[2]
@@ -197,7 +197,7 @@ async def test_a_caller_that_goes_away_while_it_settles_is_billed_all_the_same(
 async def test_a_disk_that_refuses_keeps_the_bill_owed_until_it_takes_it(
     scene: Scene, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("p42.stores.meterqueue.RETRY", 0.01)
+    monkeypatch.setattr("p42.stores.meter.queue.RETRY", 0.01)
     reservation = await scene.reserve(SPEC, 5_000)
     holder = scene.database.connection()
     holder.execute("PRAGMA query_only = 1")  # the disk, as it is when mounted read-only
@@ -233,7 +233,7 @@ async def test_a_bill_that_a_bug_lost_keeps_the_worst_case_set_aside(
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr("p42.stores.meterbook.write", broken)
+        patch.setattr("p42.stores.meter.book.write", broken)
         with pytest.raises(ZeroDivisionError):
             await scene.settle(reservation, 10)
     assert scene.meter.spent("personal", SPEC).held == 500

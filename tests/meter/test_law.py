@@ -17,12 +17,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from p42.ai.meter import Reservation
-from p42.ai.meterrefusals import Repeated
+from p42.ai.meter.meter import Reservation
+from p42.ai.meter.refusals import Repeated
 from p42.model.completion import Usage
 from p42.model.errors import Blocked
-from p42.stores.database import Database
-from p42.stores.meteraudit import verified
+from p42.stores.meter.audit import verified
+from p42.stores.state.database import Database
 from tests.meter.scene import DAY, Scene, Timepiece, hard, killed
 
 BUDGET = 10_000

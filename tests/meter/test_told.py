@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from p42.ai.meterrefusals import Repeated
+from p42.ai.meter.refusals import Repeated
 from p42.model.completion import Usage
 from p42.model.errors import P42Error
 from p42.model.secret import Secret
-from p42.stores.meteraudit import verified
+from p42.stores.meter.audit import verified
 from tests.meter.scene import PRICE, Scene, hard, killed, opened
 from tests.meter.test_warnings import once
 
@@ -97,7 +97,7 @@ async def test_a_bill_that_the_disk_refuses_is_in_the_log_and_told_of_the_accoun
     scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nobody waits for it: that must not be how it is lost."""
-    monkeypatch.setattr("p42.stores.meterqueue.RETRY", 0.01)
+    monkeypatch.setattr("p42.stores.meter.queue.RETRY", 0.01)
     made = await scene.reserve(SPEC, 600)
     holder = scene.database.connection()
     holder.execute("PRAGMA query_only = 1")  # the disk, as it is when mounted read-only
@@ -124,7 +124,7 @@ async def test_a_bug_in_writing_a_bill_is_logged_with_its_traceback(
 
     made = await scene.reserve(SPEC, 600)
     with monkeypatch.context() as patch:
-        patch.setattr("p42.stores.meterbook.write", broken)
+        patch.setattr("p42.stores.meter.book.write", broken)
         scene.settled(made, 100)
         assert await once(scene)
     [record] = [each for each in caplog.records if each.levelno == logging.ERROR]

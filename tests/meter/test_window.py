@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from p42.ai.meterlimits import Limits
-from p42.ai.meterwindow import SLOTS, Steady, Window
+from p42.ai.meter.limits import Limits
+from p42.ai.meter.window import SLOTS, Steady, Window
 from p42.model.errors import Blocked, InvalidInput, Retry
 from tests.meter.scene import DAY, JANUARY, Scene, Timepiece, killed, limited, opened
 

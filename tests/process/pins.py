@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from p42.ai.pinning import Pinning
+from p42.ai.programs.pinning import Pinning
 from p42.model.approval import Pin
 from p42.model.errors import Retry
 

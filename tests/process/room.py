@@ -11,25 +11,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from p42.ai.allowance import Allowances
-from p42.ai.background import Background
-from p42.ai.conversations import Conversations
-from p42.ai.mcpservers import McpServers
-from p42.ai.pinning import Pinning
-from p42.ai.processtalk import ProcessTalk
-from p42.ai.program import Ground
+from p42.ai.mcp.servers import McpServers
+from p42.ai.programs.allowance import Allowances
+from p42.ai.programs.pinning import Pinning
+from p42.ai.programs.processtalk import ProcessTalk
+from p42.ai.programs.program import Ground
+from p42.ai.talk.background import Background
+from p42.ai.talk.conversations import Conversations
 from p42.model.completion import Text
 from p42.model.ports import Registration
 from p42.model.refs import Ref
 from p42.model.talk import Said, Say, Spoken
-from p42.runtimes.agentplace import AgentPlaces
-from p42.runtimes.agentprocess import AgentProcesses
+from p42.runtimes.agents.place import AgentPlaces
+from p42.runtimes.agents.process import AgentProcesses
 from p42.runtimes.clock import SystemClock
 from p42.runtimes.descent import below
-from p42.runtimes.keeperlink import KeeperLink
-from p42.stores.keys import SystemKeys
-from p42.stores.sessionfile import SessionFile
-from p42.stores.sessions import SqliteSessions
+from p42.runtimes.keeping.link import KeeperLink
+from p42.stores.keys.keys import SystemKeys
+from p42.stores.sessions.file import SessionFile
+from p42.stores.sessions.sessions import SqliteSessions
 from tests.ai.scene import There, scene, spec
 from tests.providers.vendors import AnthropicServer
 from tests.web.doors import Opened, opened

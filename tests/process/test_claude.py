@@ -165,7 +165,7 @@ async def test_a_deadline_ends_it_and_says_which(tmp_path: Path) -> None:
 async def test_silence_before_the_first_line_is_not_waited_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("p42.ai.program.FIRST", 0.5)
+    monkeypatch.setattr("p42.ai.programs.program.FIRST", 0.5)
     async with room(tmp_path) as there:
         with pytest.raises(TimedOut, match="said nothing within"):
             await there.say("silent", session="a")
@@ -222,7 +222,7 @@ async def test_the_end_of_the_keeper_is_the_end_of_the_answer_and_not_of_the_ses
 async def test_there_are_only_so_many_programs_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("p42.runtimes.agentprocess.MOST", 1)
+    monkeypatch.setattr("p42.runtimes.agents.process.MOST", 1)
     async with room(tmp_path) as there:
         async with aclosing(there.talks.say(Say("claude", "hang", session="a"))) as spoken:
             await anext(spoken)

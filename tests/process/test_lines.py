@@ -174,13 +174,13 @@ async def test_one_that_nobody_speaks_to_is_ended(
         await ask(there, "count")
         await there.talk._keeping.end_idle()
         assert len(there.processes.pids) == 1
-        monkeypatch.setattr("p42.ai.linesprogram.IDLE", 0.0)
+        monkeypatch.setattr("p42.ai.programs.lines.IDLE", 0.0)
         await there.talk._keeping.end_idle()
         assert there.processes.pids == frozenset()
 
 
 async def test_only_so_many_rest_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("p42.ai.linesprogram.MOST", 2)
+    monkeypatch.setattr("p42.ai.programs.lines.MOST", 2)
     async with room(tmp_path) as there:
         for session in ("a", "b", "c"):
             await ask(there, "count", session)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from p42.ai.pinning import EVERYWHERE, Hold
+from p42.ai.programs.pinning import EVERYWHERE, Hold
 from p42.model.approval import Pin
 from p42.model.completion import Text
 from p42.model.errors import Retry
 from p42.model.talk import Say
-from p42.runtimes.reach import Reach
+from p42.runtimes.sandbox.reach import Reach
 from tests.process.pins import Engine, gone, started
 from tests.process.room import room
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from p42.model.grants import Grants
-from p42.runtimes import landlock
-from p42.runtimes.reach import Reach
-from p42.runtimes.sandbox import Sandbox
+from p42.runtimes.sandbox import landlock
+from p42.runtimes.sandbox.reach import Reach
+from p42.runtimes.sandbox.sandbox import Sandbox
 
 FOUND = Sandbox.find(os.environ["PATH"])
 

@@ -6,9 +6,9 @@ import sqlite3
 from pathlib import Path
 
 from p42.runtimes.clock import SystemClock
-from p42.stores.sessionfile import NAME, SessionFile
-from p42.stores.sessions import SqliteSessions
-from p42.stores.sessiontables import STEPS
+from p42.stores.sessions.file import NAME, SessionFile
+from p42.stores.sessions.sessions import SqliteSessions
+from p42.stores.sessions.tables import STEPS
 
 
 async def test_an_older_sessions_db_gets_its_column_and_keeps_its_rows(tmp_path: Path) -> None:

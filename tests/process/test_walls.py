@@ -14,8 +14,8 @@ import pytest
 from p42.model.errors import Blocked
 from p42.model.ports import Registration
 from p42.model.refs import Ref
-from p42.runtimes import landlock
-from p42.runtimes.sandbox import Sandbox
+from p42.runtimes.sandbox import landlock
+from p42.runtimes.sandbox.sandbox import Sandbox
 from tests.process.room import CLAUDE, Room, facts, room
 
 FOUND = Sandbox.find(os.environ["PATH"])

@@ -17,7 +17,7 @@ import pytest
 from p42.model.completion import Message, Prompt, Reply, Text
 from p42.model.errors import Blocked
 from p42.providers.opening import open_provider
-from p42.runtimes.localmodel import PACKAGES
+from p42.runtimes.local.model import PACKAGES
 from tests.providers.kit import pieces, reply, text
 
 MISSING = [name for name in PACKAGES if importlib.util.find_spec(name) is None]

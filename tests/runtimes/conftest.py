@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from p42.model.ports import Processes
-from p42.runtimes.files import DiskFiles
-from p42.runtimes.keeperlink import KeeperLink
-from p42.runtimes.keeperprocesses import KeeperProcesses
+from p42.runtimes.disk.files import DiskFiles
+from p42.runtimes.keeping.link import KeeperLink
+from p42.runtimes.keeping.processes import KeeperProcesses
 from p42.runtimes.processes import LocalProcesses
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from p42 import displace
 from p42.displace import Spot
-from p42.runtimes.files import DiskFiles
+from p42.runtimes.disk.files import DiskFiles
 
 Save = Callable[[], None]
 

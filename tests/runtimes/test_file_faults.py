@@ -17,7 +17,7 @@ _HEAD = """
 import errno, os, resource, signal, sys
 from pathlib import Path
 from p42.model.errors import Blocked, Retry
-from p42.runtimes.files import DiskFiles
+from p42.runtimes.disk.files import DiskFiles
 home = Path(sys.argv[1])
 files = DiskFiles(home, path="")
 files.place(home / "a", b"old", mode=0o644)

@@ -13,7 +13,7 @@ import pytest
 
 from p42.model.errors import Blocked
 from p42.model.ports import Entry
-from p42.runtimes.files import DiskFiles
+from p42.runtimes.disk.files import DiskFiles
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # renameat2(2)
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from p42.runtimes import inotify
-from p42.runtimes.files import DiskFiles
-from p42.runtimes.follow import follow
+from p42.runtimes.disk import inotify
+from p42.runtimes.disk.files import DiskFiles
+from p42.runtimes.disk.follow import follow
 
 
 class Ear:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from p42.runtimes.lock import AlreadyRuns, HomeLock, holder
+from p42.runtimes.disk.lock import AlreadyRuns, HomeLock, holder
 
 _DAEMON = """
 import sys
 from pathlib import Path
-from p42.runtimes.lock import AlreadyRuns, HomeLock
+from p42.runtimes.disk.lock import AlreadyRuns, HomeLock
 sys.stdin.readline()
 try:
     with HomeLock(Path(sys.argv[1])):
@@ -86,7 +86,7 @@ def test_a_killed_holder_holds_nothing(home: Path) -> None:
 
 
 def test_asking_who_holds_it_never_keeps_a_daemon_out(home: Path) -> None:
-    asker = "import sys; from pathlib import Path; from p42.runtimes.lock import holder\n"
+    asker = "import sys; from pathlib import Path; from p42.runtimes.disk.lock import holder\n"
     asker += "print(flush=True)\nwhile True: holder(Path(sys.argv[1]))"
     with subprocess.Popen(
         [sys.executable, "-c", asker, str(home)], stdout=subprocess.PIPE

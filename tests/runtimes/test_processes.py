@@ -16,8 +16,8 @@ import pytest
 
 from p42.model.errors import Blocked
 from p42.model.ports import Processes
+from p42.runtimes.keeping.sweep import sweep
 from p42.runtimes.processes import LocalProcesses
-from p42.runtimes.sweep import sweep
 
 MIB = 1024 * 1024
 ROOT = Path(__file__).parents[2]

@@ -13,9 +13,9 @@ import pytest
 
 from p42.model.errors import Blocked
 from p42.model.grants import Grants
-from p42.runtimes import landlock
 from p42.runtimes.processes import LocalProcesses
-from p42.runtimes.sandbox import Sandbox, needed
+from p42.runtimes.sandbox import landlock
+from p42.runtimes.sandbox.sandbox import Sandbox, needed
 
 PATH = os.environ["PATH"]
 BEST = Sandbox.find(PATH)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from p42.stores.database import Database
+from p42.stores.state.database import Database
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from p42.model.errors import Blocked, InvalidInput, P42Error, Retry
-from p42.stores import disk, schema
-from p42.stores.database import Database
 from p42.stores.ledger import SqliteLedger
+from p42.stores.state import disk, schema
+from p42.stores.state.database import Database
 from tests.stores.contract import entry
 
 

@@ -20,7 +20,7 @@ _HEAD = """
 import asyncio, errno, os, resource, signal, sys
 from pathlib import Path
 from p42.model.errors import Blocked, P42Error, Retry
-from p42.stores.database import Database
+from p42.stores.state.database import Database
 from p42.stores.ledger import SqliteLedger
 from tests.stores.contract import entry
 home = Path(sys.argv[1])

@@ -10,8 +10,8 @@ import pytest
 
 from p42.model.errors import Retry
 from p42.model.refs import Ref
-from p42.stores.database import Database
 from p42.stores.journal import BEHIND, OVERALL, PER_REF, SqliteJournal
+from p42.stores.state.database import Database
 from tests.stores.timepiece import Timepiece
 
 A, B = Ref("Command", "a"), Ref("Agent", "b")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from p42.model.errors import Blocked
-from p42.stores.keyplain import MAX_KEY
-from p42.stores.keys import SystemKeys
+from p42.stores.keys.keys import SystemKeys
+from p42.stores.keys.plain import MAX_KEY
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 
 from p42.model.errors import Blocked
 from p42.model.refs import Ref
-from p42.stores.database import Database
 from p42.stores.leases import SqlitePortLeases
+from p42.stores.state.database import Database
 
 GARDEN, HOUSE = Ref("ProjectCI", "garden"), Ref("ProjectCI", "house")
 

@@ -12,8 +12,8 @@ import pytest
 
 from p42.model.ledger import Ledger
 from p42.model.refs import Ref
-from p42.stores.database import Database
 from p42.stores.ledger import SOURCES, SqliteLedger
+from p42.stores.state.database import Database
 from tests.stores.contract import LedgerContract, entry
 
 
@@ -116,7 +116,7 @@ async def test_a_database_deleted_after_the_last_write_is_there_after_a_clean_st
 _WRITER = """
 import asyncio, sys
 from pathlib import Path
-from p42.stores.database import Database
+from p42.stores.state.database import Database
 from p42.stores.ledger import SqliteLedger
 from tests.stores.contract import entry
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from p42.model.ports import Registration
 from p42.model.refs import Ref
-from p42.stores.database import Database
 from p42.stores.ledger import SqliteLedger
 from p42.stores.registry import SqliteRegistry
+from p42.stores.state.database import Database
 from tests.stores.contract import entry
 
 MUSE = Ref("Agent", "muse")

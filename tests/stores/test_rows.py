@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as some
 
-from p42.stores.rows import entry_from, entry_text, sealed, unsealed
+from p42.stores.state.rows import entry_from, entry_text, sealed, unsealed
 from tests.stores.contract import entry
 
 TEXT = some.text(max_size=8) | some.just("\udcff")

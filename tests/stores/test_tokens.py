@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from p42.model.errors import Blocked, InvalidInput, P42Error
 from p42.model.plan import Instant
 from p42.model.tokens import SCOPES, Token, scopes_of
-from p42.stores.database import Database
+from p42.stores.state.database import Database
 from p42.stores.tokens import SqliteTokens
 from tests.stores.timepiece import Timepiece
 

@@ -11,10 +11,10 @@ import pytest
 from p42.model.ledger import Entry
 from p42.model.refs import Ref
 from p42.model.resource import Place
-from p42.stores import disk, schema
-from p42.stores.database import Database
 from p42.stores.ledger import SqliteLedger
-from p42.stores.unlinked import unlink
+from p42.stores.state import disk, schema
+from p42.stores.state.database import Database
+from p42.stores.state.unlinked import unlink
 from tests.stores.contract import entry
 
 BEFORE = schema.STEPS.index((unlink,))  # the version that kept links

@@ -13,7 +13,7 @@ from p42.model.errors import Blocked
 from p42.model.plan import Outcome
 from p42.model.ports import Work
 from p42.model.refs import Ref
-from p42.stores.database import Database
+from p42.stores.state.database import Database
 from p42.stores.works import KEPT, SqliteWorks
 from tests.stores.timepiece import Timepiece
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from p42.model.errors import Retry
-from p42.stores.database import Database
+from p42.stores.state.database import Database
 
 
 def put(name: str) -> Callable[[sqlite3.Connection], object]:

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from p42.stores.memoryfiles import MemoryFiles
-from p42.stores.memoryimport import MemoryImport
-from p42.stores.memorymirror import MemoryMirror
-from p42.stores.sessionfile import NAME, SessionFile
-from p42.stores.sessions import SqliteSessions
+from p42.stores.sessions.file import NAME, SessionFile
+from p42.stores.sessions.memoryfiles import MemoryFiles
+from p42.stores.sessions.memoryimport import MemoryImport
+from p42.stores.sessions.memorymirror import MemoryMirror
+from p42.stores.sessions.sessions import SqliteSessions
 from tests.talk.test_sessions import Noon
 
 FIRST = {

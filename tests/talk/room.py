@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from p42.ai.background import Background
-from p42.ai.conversations import Conversations
-from p42.ai.forgefail import Failed
+from p42.ai.forge.fail import Failed
+from p42.ai.talk.background import Background
+from p42.ai.talk.conversations import Conversations
 from p42.model.completion import Text
 from p42.model.ports import Registration
 from p42.model.refs import Ref
 from p42.model.talk import Listener, Said, Say, Spoken, ToolBox
 from p42.runtimes.clock import SystemClock
 from p42.runtimes.projectfiles import instructions
-from p42.stores.sessionfile import SessionFile
-from p42.stores.sessions import SqliteSessions
+from p42.stores.sessions.file import SessionFile
+from p42.stores.sessions.sessions import SqliteSessions
 from tests.ai.scene import There, scene, spec
 from tests.providers.vendors import OpenAIServer
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from p42.model.plan import Instant
-from p42.stores.memoryimport import MOST_TOLD
-from p42.stores.sessions import SqliteSessions
+from p42.stores.sessions.memoryimport import MOST_TOLD
+from p42.stores.sessions.sessions import SqliteSessions
 from tests.talk.remembering import FIRST, SAID, Home
 
 
@@ -224,7 +224,7 @@ async def test_many_bad_files_are_counted_not_listed(home: Home) -> None:
 async def test_an_import_that_was_broken_off_goes_on_and_doubles_nothing(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("p42.stores.memoryimport.BATCH", 2)
+    monkeypatch.setattr("p42.stores.sessions.memoryimport.BATCH", 2)
     for number in range(5):
         home.put(f"session-{number}.json", {**FIRST, "id": f"s-{number}"})
     real, calls = SqliteSessions.put_all, 0

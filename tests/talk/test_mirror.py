@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from p42.model.session import Session, Turn
-from p42.stores.memoryfiles import MemoryFiles, slug
-from p42.stores.memorymirror import MemoryMirror
-from p42.stores.sessionfile import SessionFile
-from p42.stores.sessions import SqliteSessions
+from p42.stores.sessions.file import SessionFile
+from p42.stores.sessions.memoryfiles import MemoryFiles, slug
+from p42.stores.sessions.memorymirror import MemoryMirror
+from p42.stores.sessions.sessions import SqliteSessions
 from tests.talk.test_sessions import Noon
 
 

@@ -21,12 +21,12 @@ from hypothesis import strategies as st
 from p42.model.errors import InvalidInput
 from p42.model.plan import Instant
 from p42.model.session import Session, Turn
-from p42.stores.memoryfiles import MemoryFiles
-from p42.stores.memorymirror import MemoryMirror
-from p42.stores.sessionfile import NAME, SessionFile
-from p42.stores.sessionrows import LAST_MOMENT, moment
-from p42.stores.sessions import SqliteSessions
-from p42.stores.sessiontables import STEPS
+from p42.stores.sessions.file import NAME, SessionFile
+from p42.stores.sessions.memoryfiles import MemoryFiles
+from p42.stores.sessions.memorymirror import MemoryMirror
+from p42.stores.sessions.rows import LAST_MOMENT, moment
+from p42.stores.sessions.sessions import SqliteSessions
+from p42.stores.sessions.tables import STEPS
 from tests.talk.test_sessions import Noon
 
 GOOD = Session("a", "muse", Instant(1), Instant(2))

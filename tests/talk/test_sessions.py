@@ -14,8 +14,8 @@ import pytest
 from p42.model.errors import InvalidInput, P42Error
 from p42.model.plan import Instant
 from p42.model.session import Session, Turn
-from p42.stores.sessionfile import NAME, SessionFile
-from p42.stores.sessions import SqliteSessions
+from p42.stores.sessions.file import NAME, SessionFile
+from p42.stores.sessions.sessions import SqliteSessions
 
 
 class Noon:
@@ -139,8 +139,8 @@ SPEAKER = """
 import asyncio, sys
 from pathlib import Path
 from p42.runtimes.clock import SystemClock
-from p42.stores.sessionfile import SessionFile
-from p42.stores.sessions import SqliteSessions
+from p42.stores.sessions.file import SessionFile
+from p42.stores.sessions.sessions import SqliteSessions
 async def main():
     sessions = SqliteSessions(SessionFile(Path(sys.argv[1])), SystemClock())
     await sessions.begin("a", "muse")

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from p42.api import transfer
 from p42.api.talks import Watched
 from p42.model.errors import InvalidInput, P42Error
-from p42.stores.sessionfile import SessionFile
-from p42.stores.sessions import SqliteSessions
+from p42.stores.sessions.file import SessionFile
+from p42.stores.sessions.sessions import SqliteSessions
 from tests.talk.test_sessions import Noon
 
 WHOLE: dict[str, Any] = {

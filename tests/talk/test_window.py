@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from p42.ai.window import digest, messages, note, tokens, window, without_calls
+from p42.ai.talk.window import digest, messages, note, tokens, window, without_calls
 from p42.model.plan import Instant
 from p42.model.session import Role, Turn
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from p42.stores.sessionfile import NAME, SessionFile
-from p42.stores.sessions import SqliteSessions
-from p42.stores.sessiontables import STEPS
-from p42.stores.sessionwords import SEPARATOR, joined, question, spaced
+from p42.stores.sessions.file import NAME, SessionFile
+from p42.stores.sessions.sessions import SqliteSessions
+from p42.stores.sessions.tables import STEPS
+from p42.stores.sessions.words import SEPARATOR, joined, question, spaced
 from tests.talk.test_sessions import Noon
 
 TEXTS = (

@@ -10,19 +10,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from p42.ai.mcpservers import McpServers
-from p42.ai.pinning import Pinning
-from p42.ai.tools import Tools
-from p42.ai.toolservers import ToolServers
+from p42.ai.mcp.servers import McpServers
+from p42.ai.programs.pinning import Pinning
+from p42.ai.tools.servers import ToolServers
+from p42.ai.tools.tools import Tools
 from p42.model.completion import ToolCall
 from p42.model.ports import Registration, World
 from p42.model.refs import Ref
 from p42.model.talk import Used
-from p42.runtimes.agentplace import SERVERS, AgentPlaces
-from p42.runtimes.agentprocess import AgentProcesses
+from p42.runtimes.agents.place import SERVERS, AgentPlaces
+from p42.runtimes.agents.process import AgentProcesses
 from p42.runtimes.clock import SystemClock
-from p42.runtimes.keeperlink import KeeperLink
-from p42.stores.keys import SystemKeys
+from p42.runtimes.keeping.link import KeeperLink
+from p42.stores.keys.keys import SystemKeys
 from tests.process.room import _kept
 from tests.tools.shop import Notes, rules
 

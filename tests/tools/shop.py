@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from p42.ai.toolbench import Declared, Look
-from p42.ai.toolcommand import Bounds
-from p42.ai.tools import Tools
+from p42.ai.tools.bench import Declared, Look
+from p42.ai.tools.command import Bounds
+from p42.ai.tools.tools import Tools
 from p42.model.completion import ToolCall
 from p42.model.errors import P42Error
 from p42.model.ports import World
@@ -21,7 +21,7 @@ from p42.model.refs import Ref
 from p42.model.talk import Used
 from p42.runtimes.clock import SystemClock
 from p42.runtimes.processes import LocalProcesses
-from p42.runtimes.sandbox import NONE, Sandbox
+from p42.runtimes.sandbox.sandbox import NONE, Sandbox
 
 OPEN: Mapping[str, Any] = {"permissions": {"allow": [], "ask": [], "deny": []}}
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from p42.ai.calling import MOST
-from p42.ai.questions import MOST as MOST_OPEN
-from p42.ai.questions import Questions
+from p42.ai.talk.calling import MOST
+from p42.ai.talk.questions import MOST as MOST_OPEN
+from p42.ai.talk.questions import Questions
 from p42.model.completion import ToolCall
 from p42.model.errors import P42Error
 from p42.model.talk import Asked, Forged, Heard, Said, Say, Spoken, Used

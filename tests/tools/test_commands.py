@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from p42.ai.toolarguments import fault
-from p42.ai.toolcommand import SCHEMA
-from p42.ai.tooltext import MOST
+from p42.ai.tools.arguments import fault
+from p42.ai.tools.command import SCHEMA
+from p42.ai.tools.text import MOST
 from tests.tools.shop import Shop, needs_sandbox, rules
 
 pytestmark = needs_sandbox
@@ -139,7 +139,7 @@ async def test_no_key_and_no_home_is_in_its_environment(
 async def test_without_a_sandbox_it_is_refused_with_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("p42.runtimes.landlock.works", lambda: False)  # an older kernel
+    monkeypatch.setattr("p42.runtimes.sandbox.landlock.works", lambda: False)  # an older kernel
     shop = Shop(tmp_path, path="/nowhere")
     shop.command("hello", "touch ran")
     said = (await shop.run("command_hello")).result

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from p42.ai.pinning import Pinning
+from p42.ai.programs.pinning import Pinning
 from p42.model.grants import Grants
-from p42.runtimes.keeperlink import KeeperLink
-from p42.runtimes.keeperprocesses import KeeperProcesses
+from p42.runtimes.keeping.link import KeeperLink
+from p42.runtimes.keeping.processes import KeeperProcesses
 from tests.process.pins import Engine, gone, started
 from tests.process.room import _kept, alive, until, whole
 from tests.tools.served import Served, served

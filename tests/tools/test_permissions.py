@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p42.ai.toolname import LONGEST, wire_name
+from p42.ai.tools.naming import LONGEST, wire_name
 from p42.api.verbs import VERBS as TABLE
 from p42.api.workbench import FIELDS
 from p42.model.permissions import ORDER, PATTERN, VERBS, WHOLE, Verdict, specificity, verdict

@@ -162,7 +162,7 @@ async def test_one_that_cannot_be_used_says_why_and_leaves_nothing(
 async def test_a_silent_one_holds_a_message_up_only_so_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("p42.ai.toolservers.REACH", 0.2)
+    monkeypatch.setattr("p42.ai.tools.servers.REACH", 0.2)
     async with served(tmp_path) as there:
         there.declare("silent")
         (told,) = await there.tools.ready("muse", there.agent)
@@ -197,7 +197,7 @@ async def test_tools_that_come_later_are_offered_with_the_next_message(tmp_path:
 async def test_a_call_that_takes_too_long_is_given_up_and_the_server_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("p42.ai.toolservers.CALL", 0.3)
+    monkeypatch.setattr("p42.ai.tools.servers.CALL", 0.3)
     async with served(tmp_path) as there:
         used = await there.run("slow")
         assert used.result == "failed: integration/files: slow was not done within 0.3 s"
@@ -221,7 +221,7 @@ async def test_one_that_nobody_calls_is_ended_and_comes_back(
     async with served(tmp_path) as there:
         await there.run("echo", {"text": "x"})
         assert not there.servers._is_over(there.servers._kept["files"])
-        monkeypatch.setattr("p42.ai.toolservers.IDLE", 0.0)
+        monkeypatch.setattr("p42.ai.tools.servers.IDLE", 0.0)
         assert there.servers._is_over(there.servers._kept["files"])
         there.servers._kept["files"].ending.set()
         await until(lambda: not there.processes.pids)

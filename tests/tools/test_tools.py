@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from p42.ai.toolarguments import fitted
-from p42.ai.tools import Tools
-from p42.ai.tooltext import MOST, bounded
+from p42.ai.tools.arguments import fitted
+from p42.ai.tools.text import MOST, bounded
+from p42.ai.tools.tools import Tools
 from p42.model.completion import ToolCall
 from p42.model.errors import InvalidInput
 from tests.tools.shop import OPEN, Shop, rules

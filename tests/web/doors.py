@@ -12,7 +12,7 @@ from typing import Any
 
 from p42.model.ports import World
 from p42.runtimes.clock import SystemClock
-from p42.stores.database import Database
+from p42.stores.state.database import Database
 from p42.stores.tokens import SqliteTokens
 from p42.web.web import Web
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from p42.ai.forgefail import Failed
-from p42.ai.forgesheet import cleaned
+from p42.ai.forge.fail import Failed
+from p42.ai.forge.sheet import cleaned
 from p42.api.house import engine_of
 from p42.engine.view import Row
 from p42.model.ports import World

@@ -13,9 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict
 
-from p42.ai.forge import PREVIOUS
-from p42.ai.forgeplace import PRIVATE, Places
-from p42.ai.forgesheet import difference, without_status
+from p42.ai.forge.forge import PREVIOUS
+from p42.ai.forge.place import PRIVATE, Places
+from p42.ai.forge.sheet import difference, without_status
 from p42.api.asking import asks
 from p42.api.house import engine_of, house_of
 from p42.api.words import must_exist, ref_of

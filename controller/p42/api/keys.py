@@ -12,8 +12,8 @@ from p42.api.asking import Nothing, asks
 from p42.model.errors import InvalidInput
 from p42.model.ports import World
 from p42.model.secret import Secret
-from p42.stores.keyplain import MAX_KEY
-from p42.stores.keys import SystemKeys
+from p42.stores.keys.keys import SystemKeys
+from p42.stores.keys.plain import MAX_KEY
 
 
 class Where(TypedDict):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from p42.ai.persona import plain
+from p42.ai.talk.persona import plain
 from p42.api.house import engine_of, house_of
 from p42.api.words import did_you_mean
 from p42.model.completion import MAX_TOKENS, Call, Message, Prompt

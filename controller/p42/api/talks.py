@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any, NotRequired, TypedDict
 
-from p42.ai.forgeplace import Places
+from p42.ai.forge.place import Places
 from p42.api.asking import asks
 from p42.api.house import engine_of
 from p42.api.minds import must_answer

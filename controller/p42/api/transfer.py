@@ -24,7 +24,7 @@ from p42.model.errors import InvalidInput, P42Error
 from p42.model.plan import Instant
 from p42.model.ports import World
 from p42.model.session import Role, Session, Turn
-from p42.stores.sessionrows import ID_LONGEST, LAST_MOMENT, LONGEST, checked
+from p42.stores.sessions.rows import ID_LONGEST, LAST_MOMENT, LONGEST, checked
 
 FORMAT = "p42.dev/session/v1"
 LARGEST = 64 << 20  # bytes of a file; ten thousand long answers. Read whole, so there is an end

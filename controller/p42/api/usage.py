@@ -14,7 +14,7 @@ from p42.api.shapes import Json
 from p42.model.errors import InvalidInput
 from p42.model.ports import World
 from p42.model.quantity import seconds
-from p42.stores.meteraudit import Sum, summed
+from p42.stores.meter.audit import Sum, summed
 
 KEYS = ("account", "agent", "model", "day")
 DAY = 86_400_000  # ms

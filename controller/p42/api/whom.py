@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from p42.ai.persona import plain
+from p42.ai.talk.persona import plain
 from p42.api.asking import asks
 from p42.api.minds import must_answer
 from p42.api.shapes import Json

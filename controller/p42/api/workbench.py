@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from p42.ai.toolbench import Declared, Look
+from p42.ai.tools.bench import Declared, Look
 from p42.api import asking
 from p42.api.house import engine_of
 from p42.api.verbs import VERBS, AnyVerb

@@ -1,9 +1,9 @@
 """Inside: `p42 __inside -- FILE ARG...`: the first line of a command that declares `sandbox:`.
 
 It reads from the file's head what runs it and what it may reach, goes into the sandbox and becomes
-that: bubblewrap where it works, with an escort outside (`runtimes/escort.py`), else Landlock, where
-nothing of p42 is left. Nothing is asked of the daemon, and nothing is remembered. Whatever is not
-as it should be, the command does not run: 126, and a sentence.
+that: bubblewrap where it works, with an escort outside (`runtimes/sandbox/escort.py`), else
+Landlock, where nothing of p42 is left. Nothing is asked of the daemon, and nothing is remembered.
+Whatever is not as it should be, the command does not run: 126, and a sentence.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import sys
 
 from p42.cli.home import home
-from p42.runtimes import walls
+from p42.runtimes.sandbox import walls
 from p42.scripts import inside as heads
 from p42.scripts.paths import Astray, reached, within
 
@@ -71,7 +71,7 @@ def _bubblewrap(call: Call) -> int:
     program = walls.which("bwrap", _path())
     if program is None:
         return _landlock(call)
-    from p42.runtimes import escort
+    from p42.runtimes.sandbox import escort
 
     def around(keys: int | None) -> Sequence[str]:
         needed = (each for each in escort.library() if not within(each, call.system))
@@ -84,7 +84,7 @@ def _bubblewrap(call: Call) -> int:
     try:
         code = escort.escort(around, call.program)
     except escort.Unready as error:
-        from p42.runtimes.sandbox import Sandbox
+        from p42.runtimes.sandbox.sandbox import Sandbox
 
         found = Sandbox.find(_path())
         if found is not None and found.form == "bwrap":  # it works, but not with these paths
@@ -98,7 +98,7 @@ def _landlock(call: Call) -> int:
     import json
     import signal
 
-    from p42.runtimes import keystrokes, landlock
+    from p42.runtimes.sandbox import keystrokes, landlock
 
     if not landlock.works():
         return _refuse("", walls.NONE)

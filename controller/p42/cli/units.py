@@ -133,7 +133,7 @@ WantedBy=default.target
 def systemd_keeper(home: str) -> str:
     """The keeper's unit: it holds the sockets and the companions, whatever the daemon does."""
     from p42.config import load
-    from p42.runtimes.keeperstart import command
+    from p42.runtimes.keeping.start import command
 
     words = command(Path(home) / "run", load(Path(home)).keeper_grace, "front")
     argv = " ".join(_word(word, is_argument=True) for word in words)

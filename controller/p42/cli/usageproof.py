@@ -13,8 +13,8 @@ from p42.api.usage import DAY, Report, midnight, span
 from p42.cli import outputs, terminal
 from p42.cli.home import home
 from p42.model.errors import P42Error
-from p42.stores import metersign
-from p42.stores.meteraudit import Verdict, exported, hash_before, verified
+from p42.stores.meter import sign as metersign
+from p42.stores.meter.audit import Verdict, exported, hash_before, verified
 
 
 def verify(output: str) -> int:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from p42.config.settings import load
 from p42.model.errors import Exit
+from p42.runtimes.disk.lock import HomeLock
 from p42.runtimes.hardening import harden
-from p42.runtimes.lock import HomeLock
 from p42.stores.homedir import make_home
 
 if TYPE_CHECKING:

@@ -6,16 +6,16 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from p42.ai.accounts import Accounts
-from p42.ai.allowance import Allowances
-from p42.ai.mcpservers import McpServers
-from p42.ai.pinning import Pinning
-from p42.ai.program import Ground
-from p42.ai.toolservers import ToolServers
+from p42.ai.accounts.accounts import Accounts
+from p42.ai.mcp.servers import McpServers
+from p42.ai.programs.allowance import Allowances
+from p42.ai.programs.pinning import Pinning
+from p42.ai.programs.program import Ground
+from p42.ai.tools.servers import ToolServers
 from p42.model.ports import Clock
-from p42.runtimes.agentplace import SERVERS, AgentPlaces
-from p42.runtimes.agentprocess import AgentProcesses
-from p42.stores.keys import SystemKeys
+from p42.runtimes.agents.place import SERVERS, AgentPlaces
+from p42.runtimes.agents.process import AgentProcesses
+from p42.stores.keys.keys import SystemKeys
 from p42.stores.registry import SqliteRegistry
 from p42.stores.tokens import SqliteTokens
 

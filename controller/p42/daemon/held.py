@@ -17,9 +17,9 @@ from p42.keeper import brand
 from p42.keeper.orphans import end_strays
 from p42.runtimes.daemonlog import daemon_log
 from p42.runtimes.hardening import open_more_files
-from p42.runtimes.keeperlink import KeeperLink
+from p42.runtimes.keeping.link import KeeperLink
 from p42.runtimes.stopping import Stop
-from p42.stores.redaction import Redactor
+from p42.stores.keys.redaction import Redactor
 
 _log = logging.getLogger("p42")
 
@@ -38,7 +38,7 @@ def run(settings: Settings, sources: Sequence[str]) -> None:
         os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
         with link.begun():
             from p42.daemon.serving import serve  # neither above: the keeper starts meanwhile
-            from p42.runtimes.sweep import sweep
+            from p42.runtimes.keeping.sweep import sweep
 
             for pid in sweep(settings.home):
                 _log.warning("ended process %d, left behind by a daemon that was killed", pid)

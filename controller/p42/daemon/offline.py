@@ -12,9 +12,9 @@ from p42.daemon.rooms import Rooms
 from p42.daemon.running import alone
 from p42.kinds import discover
 from p42.manifest.kindbook import KindBook
-from p42.runtimes.keeperlink import KeeperLink
+from p42.runtimes.keeping.link import KeeperLink
 from p42.runtimes.stopping import Stop
-from p42.stores.database import Database
+from p42.stores.state.database import Database
 
 
 def plan(settings: Settings, paths: Sequence[str], *, stdin: str | None, prune: bool) -> Steps:

@@ -7,14 +7,14 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 
-from p42.ai.accounts import Accounts
-from p42.ai.background import Background
-from p42.ai.conversations import Conversations
-from p42.ai.forge import Forge
-from p42.ai.forgefail import Failed
-from p42.ai.processtalk import ProcessTalk
-from p42.ai.program import Ground
-from p42.ai.tools import Tools
+from p42.ai.accounts.accounts import Accounts
+from p42.ai.forge.fail import Failed
+from p42.ai.forge.forge import Forge
+from p42.ai.programs.processtalk import ProcessTalk
+from p42.ai.programs.program import Ground
+from p42.ai.talk.background import Background
+from p42.ai.talk.conversations import Conversations
+from p42.ai.tools.tools import Tools
 from p42.api.failing import failing
 from p42.api.house import engine_of, house_of
 from p42.api.workbench import Workbench
@@ -27,12 +27,12 @@ from p42.model.refs import Ref
 from p42.model.resource import Resource
 from p42.model.talk import Forged, Heard, Listener
 from p42.runtimes.projectfiles import instructions
-from p42.stores.memoryfiles import MemoryFiles
-from p42.stores.memoryimport import MemoryImport
-from p42.stores.memorymirror import MemoryMirror
 from p42.stores.registry import SqliteRegistry
-from p42.stores.sessionfile import SessionFile
-from p42.stores.sessions import SqliteSessions
+from p42.stores.sessions.file import SessionFile
+from p42.stores.sessions.memoryfiles import MemoryFiles
+from p42.stores.sessions.memoryimport import MemoryImport
+from p42.stores.sessions.memorymirror import MemoryMirror
+from p42.stores.sessions.sessions import SqliteSessions
 
 AGES = 3600.0  # s between two looks at what has rested too long
 

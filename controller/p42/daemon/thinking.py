@@ -8,21 +8,21 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from p42.ai.accounts import Accounts, Ports
-from p42.ai.meter import Meter
-from p42.ai.refresh import Tokens
+from p42.ai.accounts.accounts import Accounts, Ports
+from p42.ai.accounts.refresh import Tokens
+from p42.ai.meter.meter import Meter
 from p42.config.settings import Settings
 from p42.daemon.running import running
 from p42.model.ports import Clock
 from p42.providers.opening import open_provider
 from p42.providers.prices import price_of
-from p42.runtimes.keeperlink import KeeperLink
-from p42.runtimes.localmodel import LocalModel
-from p42.stores.database import Database
-from p42.stores.keys import SystemKeys
-from p42.stores.meterbook import MeterBook
-from p42.stores.redaction import Redactor
+from p42.runtimes.keeping.link import KeeperLink
+from p42.runtimes.local.model import LocalModel
+from p42.stores.keys.keys import SystemKeys
+from p42.stores.keys.redaction import Redactor
+from p42.stores.meter.book import MeterBook
 from p42.stores.registry import SqliteRegistry
+from p42.stores.state.database import Database
 
 CHATTY = ("httpx2", "openai", "anthropic")  # they log a line for every request
 

@@ -18,7 +18,7 @@ from p42.model.faults import fault
 from p42.model.ports import World
 from p42.model.verb import Door as Where
 from p42.model.verb import Effect
-from p42.stores.redaction import Redactor
+from p42.stores.keys.redaction import Redactor
 
 LONGEST_PATH = 100  # bytes; sun_path holds 108 on Linux, 104 on macOS
 

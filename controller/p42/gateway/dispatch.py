@@ -15,7 +15,7 @@ from p42.engine.bugs import caught
 from p42.model.errors import Exit, InvalidInput, P42Error
 from p42.model.ports import World
 from p42.model.verb import Door, Effect, Last
-from p42.stores.redaction import Redactor
+from p42.stores.keys.redaction import Redactor
 from p42.wire.port42 import Request, encode, failure, part, success
 
 Send = Callable[[bytes], Awaitable[None]]  # waits while the client reads too slowly

@@ -20,7 +20,7 @@ from p42.gateway.tokened import Book, Tokened
 from p42.keeper.peer import tells_owners, uid_of_peer
 from p42.model.ports import World
 from p42.model.verb import Door as Where
-from p42.stores.redaction import Redactor
+from p42.stores.keys.redaction import Redactor
 
 HOST = "127.0.0.1"  # literal: "localhost" may be somebody else's ::1
 AGAIN = 5.0  # s between tries when no port was to be had; a person who freed one looks by then

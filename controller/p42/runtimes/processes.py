@@ -28,9 +28,9 @@ from p42.model.errors import Blocked, P42Error
 from p42.model.faults import fault
 from p42.model.grants import Grants
 from p42.model.ports import Run
-from p42.runtimes.cage import Cage
 from p42.runtimes.ended import Ended
 from p42.runtimes.output import Output
+from p42.runtimes.sandbox.cage import Cage
 
 ALLOWED = ("PATH", "HOME", "LANG", "TERM", "TZ", "TMPDIR", "USER", "P42_HOME")
 MARK = "P42_RUN_OF"  # its value is the home; `sweep` finds what a killed daemon left by it

@@ -9,9 +9,9 @@ from typing import Literal
 
 from p42.keeper import brand
 from p42.keeper.lineage import lineage
-from p42.runtimes.agentprocess import AgentProcesses
-from p42.runtimes.keeperlink import KeeperLink
-from p42.runtimes.keeperprocesses import KeeperProcesses
+from p42.runtimes.agents.process import AgentProcesses
+from p42.runtimes.keeping.link import KeeperLink
+from p42.runtimes.keeping.processes import KeeperProcesses
 
 Word = Literal["person", "program", "companion", "unknown"]
 PATIENCE = 5.0  # s until the keeper is known to whom nothing may be refused before; it takes 0.1

@@ -20,9 +20,9 @@ from p42.model.errors import P42Error
 from p42.model.plan import Instant
 from p42.model.ports import Clock
 from p42.model.refs import Ref
-from p42.stores.database import Database
 from p42.stores.marks import Marks
-from p42.stores.rows import clean, dumps, sealed, unsealed
+from p42.stores.state.database import Database
+from p42.stores.state.rows import clean, dumps, sealed, unsealed
 
 MOST = 32  # grants of one ref: versions to go back to; one that fell off is only asked about again
 _LOAD = "SELECT kind, name, body, seal FROM approvals"

@@ -6,8 +6,8 @@ import sqlite3
 from typing import Any
 
 from p42.model.refs import Ref
-from p42.stores.database import Database
-from p42.stores.rows import sealed, unsealed
+from p42.stores.state.database import Database
+from p42.stores.state.rows import sealed, unsealed
 
 _LOAD = "SELECT kind, name, target, seal FROM forwards"
 _PUT = "INSERT OR REPLACE INTO forwards (kind, name, target, seal) VALUES (?, ?, ?, ?)"

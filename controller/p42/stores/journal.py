@@ -19,9 +19,9 @@ from dataclasses import dataclass, field, replace
 from p42.model.errors import P42Error
 from p42.model.ports import Clock
 from p42.model.refs import Ref
-from p42.stores.database import Database
 from p42.stores.event import Event, event_from
-from p42.stores.rows import clean
+from p42.stores.state.database import Database
+from p42.stores.state.rows import clean
 
 PER_REF = 50  # events kept of one ref
 OVERALL = 5_000  # events kept: 100 refs with full rings, about 1 MB

@@ -18,8 +18,8 @@ from p42.keeper.listener import is_free
 from p42.model.errors import Blocked
 from p42.model.refs import Ref
 from p42.model.sockets import PortLease
-from p42.stores.database import Database
-from p42.stores.rows import sealed, unsealed
+from p42.stores.state.database import Database
+from p42.stores.state.rows import sealed, unsealed
 
 AUTO = "auto"
 LAST = 65535

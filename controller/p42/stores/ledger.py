@@ -16,8 +16,8 @@ from typing import Any
 from p42.model.faults import fault
 from p42.model.ledger import Entry
 from p42.model.refs import Ref
-from p42.stores import rows
-from p42.stores.database import Database
+from p42.stores.state import rows
+from p42.stores.state.database import Database
 
 SOURCES = "state.sources"
 PRIVATE = 0o600

@@ -8,8 +8,8 @@ from typing import Any
 
 from p42.model.ports import Registration
 from p42.model.refs import Ref
-from p42.stores.database import Database
-from p42.stores.rows import dumps, sealed, unsealed
+from p42.stores.state.database import Database
+from p42.stores.state.rows import dumps, sealed, unsealed
 
 _LOAD = "SELECT kind, name, digest, facts, seal FROM registry"
 _PUT = "INSERT OR REPLACE INTO registry (kind, name, digest, facts, seal) VALUES (?, ?, ?, ?, ?)"

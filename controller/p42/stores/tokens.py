@@ -27,8 +27,8 @@ from p42.model.money import usd
 from p42.model.plan import Instant
 from p42.model.ports import Clock
 from p42.model.tokens import Bound, Token, scopes_of
-from p42.stores.database import Database
-from p42.stores.rows import dumps, sealed, unsealed
+from p42.stores.state.database import Database
+from p42.stores.state.rows import dumps, sealed, unsealed
 
 MOST = 1_000  # tokens: far more than a person has, far fewer than would slow a start
 FRESH = 60.0  # s in which a use is not written again: at most one write a minute for each token

@@ -25,8 +25,8 @@ from p42.model.plan import Outcome
 from p42.model.ports import Clock, Work
 from p42.model.refs import Ref
 from p42.stores.caught import Caught
-from p42.stores.database import Database
-from p42.stores.rows import clean, sealed, unsealed
+from p42.stores.state.database import Database
+from p42.stores.state.rows import clean, sealed, unsealed
 
 PARALLEL = 8  # works at once: each is a process or a call; more only fight for two to eight cores
 KEPT = 16  # outcomes per ref; older ones belong to specs that are long gone

@@ -14,7 +14,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from p42.ai.relayed import bound
+from p42.ai.accounts.relayed import bound
 from p42.model.completion import Call, ModelCard
 from p42.model.models import Relaying
 from p42.model.refs import Ref

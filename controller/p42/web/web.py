@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from p42.model.ports import World
-from p42.stores.redaction import Redactor
+from p42.stores.keys.redaction import Redactor
 from p42.stores.tokens import SqliteTokens
 from p42.web.holds import Holds
 from p42.web.limits import Limits, most_connections

@@ -25,8 +25,8 @@ from p42.model.refs import Ref
 
 # Whoever makes something real, or remembers that it did.
 EFFECTS = (
-    ("p42.runtimes.files", "DiskFiles", ("place", "chmod", "remove", "set_aside")),
-    ("p42.runtimes.units", "KeeperUnits", ("declare", "wake", "drop")),
+    ("p42.runtimes.disk.files", "DiskFiles", ("place", "chmod", "remove", "set_aside")),
+    ("p42.runtimes.keeping.units", "KeeperUnits", ("declare", "wake", "drop")),
     ("p42.stores.registry", "SqliteRegistry", ("put", "drop")),
     ("p42.stores.leases", "SqlitePortLeases", ("lease", "release")),
     ("p42.stores.works", "SqliteWorks", ("start", "_written")),

@@ -15,7 +15,7 @@ from p42.kinds.command.forge import forge
 from p42.kinds.command.runs import executes, forged
 from p42.kinds.command.spec import Command, Sandbox
 from p42.model.refs import Ref
-from p42.runtimes.sandbox import Sandbox as Walls
+from p42.runtimes.sandbox.sandbox import Sandbox as Walls
 from p42.scripts.inside import SHEBANG, Headless, Inside, begins, direct, header, parsed
 from p42.scripts.marker import marked_name
 from tests.kinds.command.conftest import Declare

@@ -16,7 +16,7 @@ from p42.kinds.command.runs import forged, work_of
 from p42.model.errors import Retry
 from p42.model.ports import Files, Run
 from p42.model.refs import Ref
-from p42.runtimes.sandbox import Sandbox
+from p42.runtimes.sandbox.sandbox import Sandbox
 from tests.kinds.command.conftest import Declare
 from tests.laws.reality import Reality
 

@@ -1,0 +1,1 @@
+"""The forge: what a model wrote becomes a manifest, and nothing more."""

@@ -1,0 +1,1 @@
+"""Programs that are agents: spoken to, paid for, and walled in."""

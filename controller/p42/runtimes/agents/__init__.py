@@ -1,0 +1,1 @@
+"""Programs that are agents, as processes: their place, their pipes, their end."""

@@ -1,0 +1,1 @@
+"""Files on this machine's disk, followed, locked and written."""

@@ -1,0 +1,1 @@
+"""The keeper, seen from the daemon: found, asked, listened to."""

@@ -1,0 +1,1 @@
+"""Walls for programs: bubblewrap, Landlock, and which of them is here."""

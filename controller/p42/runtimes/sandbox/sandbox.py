@@ -1,0 +1,84 @@
+"""Sandbox: a program that reaches the system's programs, what it was granted, and nothing else.
+
+bubblewrap where it works: name spaces of its own, so no other process, no network, no home. Else
+Landlock, by a small wrapper that gives up its rights and becomes the program: the same files, and
+no sockets; it still sees other processes, and can change the mode of a file it cannot read. Where
+neither works there is no sandbox, and what needs one is not run.
+
+    Sandbox.find() -> Sandbox | None
+    sandbox.wrap(argv, Grants(...), cwd) -> argv
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from p42.config.homedir import home
+from p42.model.errors import Blocked
+from p42.model.grants import Grants
+from p42.runtimes.sandbox import landlock, walls
+
+PROBE = 10.0  # s for a trial run; 15 ms are usual
+NONE = walls.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """`form` bwrap: `program` is its path. landlock: the interpreter that runs the wrapper."""
+
+    form: Literal["bwrap", "landlock"]
+    program: str
+    system: tuple[str, ...]
+
+    @classmethod
+    def find(cls, path: str) -> Sandbox | None:
+        """The best that works here, tried out. `path` is the user's PATH. Blocking, 30 ms."""
+        person = Path.home()
+        private = [str(each) for each in (home(), person, person / ".local")]
+        system = tuple(walls.system(path, private))
+        bwrap = walls.which("bwrap", path)
+        for found in (
+            cls("bwrap", bwrap, system) if bwrap else None,
+            cls("landlock", sys.executable, system) if landlock.works() else None,
+        ):
+            if found is not None and _works(found):
+                return found
+        return None
+
+    def wrap(self, argv: Sequence[str], grants: Grants, cwd: Path | None = None) -> list[str]:
+        """The command line that runs `argv` inside. Paths that are not there are left out."""
+        read, write, hide = (list(map(str, each))
+                             for each in (grants.read, grants.write, grants.hide))  # fmt: skip
+        if self.form == "bwrap":
+            modes = walls.mounts(read=read, write=write, hide=hide)
+            around = walls.bwrap(
+                self.program, self.system, modes, network=grants.network, cwd=str(cwd or "/")
+            )
+            return [*around, "--", *argv]
+        return landlock.command(
+            self.program, argv, write=walls.there(write), network=grants.network,
+            read=(*self.system, *walls.there(walls.SETTINGS), *walls.there(read)),
+        )  # fmt: skip
+
+
+def needed(sandbox: Sandbox | None) -> Sandbox:
+    """`sandbox`, if there is one. Blocked says what to install."""
+    if sandbox is None:
+        raise Blocked(NONE)
+    return sandbox
+
+
+def _works(sandbox: Sandbox) -> bool:
+    try:
+        run = subprocess.run(
+            sandbox.wrap(["true"], Grants()), capture_output=True, timeout=PROBE, check=False,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return run.returncode == 0

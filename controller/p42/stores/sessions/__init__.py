@@ -1,0 +1,1 @@
+"""Conversations: sessions.db and its mirror in the original's shape."""

@@ -1,0 +1,1 @@
+"""state.db: the file, the thread that writes it, the tables in it."""
