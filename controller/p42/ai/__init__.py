@@ -1,1 +1,1 @@
-"""AI: accounts asked within their budgets; later conversations and the forge."""
+"""AI: accounts and what they cost, talk and what is remembered, programs, tools, the forge."""
