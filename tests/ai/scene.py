@@ -24,7 +24,7 @@ from p42.model.errors import Blocked
 from p42.model.ports import Registration
 from p42.model.refs import Ref
 from p42.providers.opening import open_provider
-from p42.providers.prices import price_of
+from p42.providers.prices import context_of, price_of
 from p42.runtimes.clock import SystemClock
 from p42.stores.keys.keys import SystemKeys
 from p42.stores.keys.redaction import Redactor
@@ -53,6 +53,8 @@ def spec(server: Any, **changed: Any) -> dict[str, Any]:
 
 class NoLocal:
     """A machine without the local model."""
+
+    context = 4096
 
     def check(self) -> None:
         raise Blocked("the local model is not installed", template="not installed")
@@ -154,7 +156,7 @@ async def scene(
         meter = meters(MeterBook(database), clock=clock, clean=redactor.clean)
         ports = Ports(
             registry=registry, keys=tokens, changes=keys.follow, meter=meter, opens=opening,
-            price=price_of, local=local or NoLocal(), random=random,
+            price=price_of, context=context_of, local=local or NoLocal(), random=random,
         )  # fmt: skip
         accounts = await held.enter_async_context(Accounts(ports))
         there = There(accounts, registry, meter, database, env, opened)

@@ -18,7 +18,7 @@ from p42.model.kind import AnyKind, Driver, Want
 from p42.model.plan import Plan
 from p42.model.ports import World
 from p42.model.refs import Ref
-from p42.providers.prices import price_of
+from p42.providers.prices import context_of, price_of
 from p42.runtimes.clock import SystemClock
 from p42.runtimes.disk.files import DiskFiles
 from p42.runtimes.disk.pins import DiskPins
@@ -149,7 +149,8 @@ async def _accounts(
     async with Tokens(keys, redactor, clock=clock) as tokens:
         ports = Ports(
             registry=registry, keys=tokens, changes=keys.follow, meter=meter, local=here,
-            opens=lambda *_, **__: cast(Any, _Vendor()), price=price_of, random=random.random,
+            opens=lambda *_, **__: cast(Any, _Vendor()), price=price_of, context=context_of,
+            random=random.random,
         )  # fmt: skip
         async with Accounts(ports) as accounts:
             yield accounts

@@ -10,7 +10,7 @@ from email.utils import format_datetime
 import pytest
 
 from p42.model.completion import Cut, Piece, Reply, Usage
-from p42.model.errors import Blocked, P42Error, Retry
+from p42.model.errors import Blocked, P42Error, Refused, Retry, TooLong
 from p42.model.models import Provider
 from p42.providers import pool
 from tests.providers.kit import ANTHROPIC, EVERY, OPENAI, Vendor, at, prompt, reply, text
@@ -118,6 +118,40 @@ async def test_a_model_that_is_not_there_is_for_the_user_to_mend(vendor: Vendor)
     error = await fault(vendor, Status(404, "no such model: m-1"))
     assert isinstance(error, Blocked)
     assert (error.reason, "no such model: m-1" in str(error)) == ("Blocked", True)
+
+
+# In each vendor's own words.
+TOO_LONG = [
+    Status(400, "prompt is too long: 210000 tokens > 200000 maximum"),
+    Status(400, "input length and `max_tokens` exceed context limit: 199000 + 4096 > 200000"),
+    Status(413, "Request exceeds the maximum size", kind="request_too_large"),
+    Status(400, "This model's maximum context length is 8192 tokens.", kind="invalid_request"),
+    Status(400, "scripted", kind="context_length_exceeded"),
+    Status(400, "Input is too long for requested model."),
+    Status(400, "the request exceeds the available context size, try increasing it"),
+    Status(400, "Please reduce the length of the messages or completion."),
+    Status(400, "The input token count (40000) exceeds the maximum number of tokens allowed"),
+]
+
+
+@EVERY
+@pytest.mark.parametrize("step", TOO_LONG, ids=lambda step: step.message[:20])
+async def test_a_prompt_that_is_too_long_is_known_as_that(vendor: Vendor, step: Step) -> None:
+    assert isinstance(await fault(vendor, step), TooLong)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "max_tokens: 9000 > 8192, which is the maximum allowed",
+        "temperature: range: 0..1",
+        "model: x",
+    ],
+)
+async def test_another_refusal_is_not_taken_for_it(said: str) -> None:
+    error = await fault(ANTHROPIC, Status(400, said))
+    assert isinstance(error, Refused)
+    assert not isinstance(error, TooLong)
 
 
 async def test_a_429_for_want_of_credit_does_not_pass() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from p42.stores.sessions.file import NAME, SessionFile
 from p42.stores.sessions.sessions import SqliteSessions
 from p42.stores.sessions.tables import STEPS
-from p42.stores.sessions.words import SEPARATOR, joined, question, spaced
+from p42.stores.sessions.words import SEPARATOR, joined, phrases, spaced
 from tests.talk.test_sessions import Noon
 
 TEXTS = (
@@ -95,8 +95,8 @@ def test_any_question_is_one_that_can_be_asked(text: str) -> None:
         tokenizer = "unicode61 remove_diacritics 2 categories 'L* N* Co So Cn'"
         db.execute(f'CREATE VIRTUAL TABLE words USING fts5(content, tokenize="{tokenizer}")')
         db.execute("INSERT INTO words VALUES (?)", (spaced(text) or text,))
-        asked = question(text)
-        if asked:
-            found = db.execute("SELECT count(*) FROM words WHERE words MATCH ?", (asked,))
+        if wanted := phrases(text):
+            asked = " ".join(f'"{phrase}"' for phrase in wanted)
+            found = db.execute("SELECT count(*) FROM words WHERE words MATCH ?", (f"{asked}*",))
             assert found.fetchone() == (1,)
     db.close()

@@ -15,7 +15,7 @@ from p42.config.settings import Settings
 from p42.daemon.running import running
 from p42.model.ports import Clock
 from p42.providers.opening import open_provider
-from p42.providers.prices import price_of
+from p42.providers.prices import context_of, price_of
 from p42.runtimes.keeping.link import KeeperLink
 from p42.runtimes.local.model import LocalModel
 from p42.stores.keys.keys import SystemKeys
@@ -47,7 +47,8 @@ class Thinking:
         self.accounts = Accounts(
             Ports(
                 registry=registry, keys=self._renewed, changes=keys.follow, meter=self.meter,
-                opens=open_provider, price=price_of, local=self._local, random=random.random,
+                opens=open_provider, price=price_of, context=context_of, local=self._local,
+                random=random.random,
             ),
             default=settings.defaults_account,
             model=settings.defaults_model, env=os.environ,

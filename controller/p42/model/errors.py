@@ -4,6 +4,7 @@
     +-- Retry                time mends it: tried again after a while
     +-- Blocked              the user mends it: not tried again until an input changes
     |   +-- Refused          by a vendor: the request is wrong, its model as a rule
+    |       +-- TooLong      it is more than the model takes at once
     +-- InvalidInput         3: manifests, configuration, argument values
     +-- NoDaemon             5
     +-- TimedOut             4
@@ -57,6 +58,10 @@ class Blocked(P42Error):
 
 class Refused(Blocked):
     """By a vendor that takes the request itself for wrong: its model, as a rule."""
+
+
+class TooLong(Refused):
+    """The request is more than its model takes at once."""
 
 
 class InvalidInput(P42Error):

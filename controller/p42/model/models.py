@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from p42.model.completion import Answer, Call, Health, ModelCard, Piece, Prompt, Text, ToolCall
 from p42.model.money import Price
 from p42.model.refs import Ref
 from p42.model.relay import Billed, Opening, Relay
+
+
+@dataclass(frozen=True, slots=True)
+class Answerer:
+    """Whom a question goes to: an account by name, its vendor, a model; "" = it names none."""
+
+    account: str
+    provider: str
+    model: str
 
 
 class Provider(Protocol):
@@ -61,6 +71,18 @@ class Models(Protocol):
 
     async def price(self, ref: Ref, model: str) -> Price | None:
         """What `model` costs there; None = nobody knows."""
+
+    async def room(self, account: str | None, model: str) -> int | None:
+        """Tokens that a question to `model` and its answer may have together; None = nobody knows.
+
+        Account and model as in a Call. Blocked where there is none to ask.
+        """
+
+    def answerer(self, account: str | None, model: str) -> Answerer | None:
+        """Whom a call that names these two goes to now, from memory; None = to nobody.
+
+        None: the default account, "": its model, as in a call.
+        """
 
     def default(self) -> Ref:
         """The account of whoever names none. Blocked without one."""

@@ -4,6 +4,7 @@
     401; 403 on the check of a key               Blocked (KeyRejected)
     429 for want of credit                       Blocked
     404, other 4xx                               Refused, which is Blocked
+    the same, for a prompt that is too long      TooLong, which is Refused
     a certificate or pin that does not hold      Blocked
     broke off, once the answer had begun         Cut, with what was said and counted
     what is not the vendor's protocol            Cut that does not pass by itself
@@ -18,6 +19,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import re
 import ssl
 import time
 from collections.abc import Iterator, Mapping
@@ -27,7 +29,7 @@ from typing import Literal, Protocol
 from urllib.parse import quote
 
 from p42.model.completion import Cut, Usage
-from p42.model.errors import Blocked, P42Error, Refused, Retry
+from p42.model.errors import Blocked, P42Error, Refused, Retry, TooLong
 from p42.providers.tls import WrongPin
 
 During = Literal["ask", "check"]
@@ -56,6 +58,16 @@ _HAPPENED = {
     "ConnectError": "no connection",
 }
 _PASSES = frozenset({408, 409, 425, 429})
+# No vendor has a status of its own for it. Anthropic: "prompt is too long: 210000 tokens > ...",
+# "input length and `max_tokens` exceed context limit"; OpenAI and those like it: the code
+# context_length_exceeded, "maximum context length is"; Bedrock: "Input is too long for requested
+# model"; llama.cpp: "exceeds the available context size"; Groq: "reduce the length"; Google:
+# "input token count exceeds".
+_TOO_LONG = re.compile(
+    r"(prompt|input|request|message|string) (is )?too (long|large)"
+    r"|context[ _](length|window|size|limit)|reduce the length|input token count",
+    re.IGNORECASE,
+)
 _NO_CREDIT = ("insufficient_quota", "billing", "credit balance")
 
 
@@ -169,7 +181,9 @@ class Faults:
             return Blocked(message, reason="KeyRejected", template=f"{self.host} refused the key")
         if 300 <= status < 400:
             return Blocked(f"{self._who} redirects elsewhere; set baseUrl to where it does")
-        return Refused(f"{self._who} refuses this with {status}{quoted}")
+        too_long = status == 413 or _TOO_LONG.search(f"{kind} {said}")
+        kind_of = TooLong if too_long else Refused
+        return kind_of(f"{self._who} refuses this with {status}{quoted}")
 
     def _cut(self, message: str, answer: Begun | None, *, passes: bool) -> Cut:
         said = answer.said if answer else ""

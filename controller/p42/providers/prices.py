@@ -40,6 +40,22 @@ def price_of(account: Mapping[str, Any], model: str, *, tokens_in: int = 0) -> P
     return _listed(account, model, tokens_in=tokens_in)
 
 
+def context_of(account: Mapping[str, Any], model: str) -> int | None:
+    """Tokens that `model` takes at once, question and answer together; None = the list does not
+    say. Loads it, as `price_of` does.
+    """
+    from genai_prices.data_snapshot import get_snapshot
+
+    provider, url = _LISTED.get(account["provider"]), account.get("baseUrl")
+    if account["provider"] in _FREE or (provider is None and url is None):
+        return None
+    try:
+        _, found = get_snapshot().find_provider_model(model, None, provider, url)
+    except LookupError:
+        return None
+    return found.context_window
+
+
 def _own(given: Mapping[str, Any], *, model: str, provider: str) -> Price:
     try:
         sent, received = micro(given["input"]), micro(given["output"])

@@ -21,8 +21,17 @@ from p42.ai.accounts.clients import Clients
 from p42.ai.accounts.directory import Account, Directory
 from p42.ai.accounts.exchange import Done, Exchange, Room
 from p42.ai.accounts.line import Line
-from p42.ai.accounts.ports import KeySource, LocalServer, Opens, Prices, Registered, Spec
+from p42.ai.accounts.ports import (
+    Contexts,
+    KeySource,
+    LocalServer,
+    Opens,
+    Prices,
+    Registered,
+    Spec,
+)
 from p42.ai.accounts.relayed import Passed
+from p42.ai.accounts.rooms import Rooms
 from p42.ai.accounts.standing import standing
 from p42.ai.meter.limits import Spending
 from p42.ai.meter.meter import Meter
@@ -30,6 +39,7 @@ from p42.ai.meter.pricing import Pricing
 from p42.ai.talk.background import Background
 from p42.model.completion import Answer, Call, Health, ModelCard, Piece, Reply, Text, ToolCall
 from p42.model.errors import Blocked, InvalidInput, TimedOut
+from p42.model.models import Answerer
 from p42.model.money import Price
 from p42.model.refs import Ref
 from p42.model.relay import Billed, Closing, Opening, Relay
@@ -51,6 +61,7 @@ class Ports:
     meter: Meter
     opens: Opens
     price: Prices
+    context: Contexts
     local: LocalServer
     random: Callable[[], float]
 
@@ -68,7 +79,7 @@ class Accounts:
         self._directory = Directory(ports.registry, default=default, env=env)
         self._clients = Clients(ports.keys, ports.opens, ports.local)
         self._bell, self._lines = Bell(), dict[Ref, Line]()
-        self._pricing = Pricing(ports.price)
+        self._pricing, self._rooms = Pricing(ports.price), Rooms(ports.context)
         self._watch = Background()
         self._checks = Checks(
             self._clients, now=_now, start=self._watch.begin, rang=self._bell.ring
@@ -172,6 +183,17 @@ class Accounts:
     async def price(self, ref: Ref, model: str) -> Price | None:
         """What `model` costs there; None = nobody knows."""
         return await self._pricing.of(self._directory.at(ref), model)
+
+    async def room(self, account: str | None, model: str) -> int | None:
+        """Tokens that a question and its answer may have together; None = nobody knows."""
+        found = self._directory.find(account)
+        if found.is_local:
+            return self._ports.local.context
+        return await self._rooms.of(found, found.model(model, self._model))
+
+    def answerer(self, account: str | None, model: str) -> Answerer | None:
+        """Whom a call that names these two goes to now; None = to nobody. See the port."""
+        return self._directory.answerer(account, model, self._model)
 
     def default(self) -> Ref:
         """The account of whoever names none. Blocked without one."""

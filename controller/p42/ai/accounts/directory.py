@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from p42.ai.accounts.ports import Registered, Spec
 from p42.ai.accounts.variables import NAME, spec_of
 from p42.model.errors import Blocked
+from p42.model.models import Answerer
 from p42.model.refs import Ref
 
 KIND = "Account"
@@ -77,6 +78,21 @@ class Directory:
         if row is None:
             raise Blocked(f"there is no account {ref.name!r}{self._others()}")
         return Account(ref, row.facts)
+
+    def answerer(self, name: str | None, model: str, otherwise: str = "") -> Answerer | None:
+        """Whom a call goes to that names the account `name` and asks for `model`; None = nobody.
+
+        `otherwise` as for Account.model.
+        """
+        try:
+            account = self.find(name)
+        except Blocked:
+            return None
+        try:
+            asked = account.model(model, otherwise)
+        except Blocked:
+            asked = ""
+        return Answerer(account.ref.name, str(account.spec["provider"]), asked)
 
     def every(self) -> tuple[Account, ...]:
         """Every account, by name."""

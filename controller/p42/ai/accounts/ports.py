@@ -52,8 +52,19 @@ class Prices(Protocol):
         """None = nobody knows. Blocking, on its first use. `tokens_in` chooses among tiers."""
 
 
+class Contexts(Protocol):
+    """How much a model takes at once."""
+
+    def __call__(self, account: Spec, model: str) -> int | None:
+        """Tokens, question and answer together; None = nobody knows. Blocking, on its first use."""
+
+
 class LocalServer(Protocol):
     """The model on this machine, started when it is asked for."""
+
+    @property
+    def context(self) -> int:
+        """Tokens that it takes at once."""
 
     def check(self) -> None:
         """Blocked, with the command to run, where it is not installed. Starts nothing."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from p42.ai.forge.fail import Failed, repair
 from p42.ai.talk.answering import Answering
+from p42.ai.talk.view import View
 from p42.model.completion import Prompt, Tool
 from p42.model.session import Turn
 from p42.model.talk import Forged
@@ -104,13 +105,16 @@ class ForgeAsk(Answering):
         await self._floor.add(self.say.session, "user", text)
         return True
 
-    async def _prompt(self) -> Prompt:
-        prompt = await super()._prompt()
+    @property
+    def _most(self) -> int:
+        return max(MOST_TOKENS, super()._most)
+
+    async def _prompt(self, view: View) -> Prompt:
+        prompt = await super()._prompt(view)
         self.request = self.request or await self._requested()
         told = (prompt.system, repair(self.mends) if self.mends else "", _TASK)
         return replace(
             prompt, system="\n\n".join(part for part in told if part), shape=_SHAPE, tools=(),
-            max_tokens=max(MOST_TOKENS, prompt.max_tokens),
             simple=simply(self.request, tries=self.tries),
         )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -13,13 +14,25 @@ from typing import Any
 from p42.ai.forge.fail import Failed
 from p42.ai.talk.audience import Audience
 from p42.ai.talk.background import Background
+from p42.ai.talk.lessons import Key, Lessons
 from p42.ai.talk.material import shown_with
 from p42.ai.talk.persona import Persona
 from p42.ai.talk.summaries import told
-from p42.ai.talk.window import messages, note, window, without_calls
+from p42.ai.talk.view import UNKNOWN, View, budget_of, note_of, smaller
+from p42.ai.talk.window import messages, note, tokens, without_calls
 from p42.ai.tools.arguments import fitted
-from p42.model.completion import Answer, Call, Cut, Prompt, Text, Tool, ToolCall, Usage
-from p42.model.errors import P42Error, TimedOut
+from p42.model.completion import (
+    MAX_TOKENS,
+    Answer,
+    Call,
+    Cut,
+    Prompt,
+    Text,
+    Tool,
+    ToolCall,
+    Usage,
+)
+from p42.model.errors import P42Error, Refused, TimedOut, TooLong
 from p42.model.models import Models
 from p42.model.ports import Clock
 from p42.model.session import Role, Session, Sessions, Turn
@@ -41,6 +54,7 @@ class Floor:
     audience: Audience
     tools: ToolBox | None
     background: Background
+    lessons: Lessons
 
     async def add(self, session: str, role: Role, content: str, **more: Any) -> None:
         """Append a turn, and show it to who watches."""
@@ -60,6 +74,7 @@ class Answering:
         self.by = say.by or f"agent/{who.name}"
         self.session: Session | None = None
         self.skipped: Sequence[Turn] = ()
+        self._lacks = ""
         self.answer: Answer | None = None
         self.usage: Usage | None = Usage()  # None = nobody counts
         self.cost = 0
@@ -79,9 +94,26 @@ class Answering:
         return tuple(tools.offered(self.who.name, self.who.facts)) if tools is not None else ()
 
     async def ask(self) -> AsyncGenerator[Text | ToolCall | Used]:
-        """Ask the model once, with what the session holds by now."""
+        """Ask the model once, with what the session holds by now; with less of it where its vendor
+        refuses that. Raises TooLong, with a remedy, where not even the last question is taken."""
+        view = first = await self._view()
+        while True:
+            try:
+                async with aclosing(self._asked(view)) as pieces:
+                    async for piece in pieces:
+                        yield piece
+                break
+            except Refused as error:
+                view = self._smaller(view, error)
+        if view is not first:
+            budget = view.budget if view.budget < first.budget else None
+            self._floor.lessons.learn(
+                self.say.session, self._key, budget=budget, doubted=view.doubted
+            )
+
+    async def _asked(self, view: View) -> AsyncGenerator[Text]:
         call = Call(
-            await self._prompt(), self.account, self.by,
+            await self._prompt(view), self.account, self.by,
             timeout=max(0.001, self._ends - self._floor.clock.monotonic()),
         )  # fmt: skip
         saying = Saying(self._floor, self.say.session)
@@ -99,25 +131,63 @@ class Answering:
             await saying.cut()
             raise
 
-    async def _prompt(self) -> Prompt:
-        sessions, facts, memory = self._floor.sessions, self.who.facts, self.who.memory
-        session = await sessions.get(self.say.session)
-        turns = await sessions.turns(self.say.session)
-        shown = window(
-            turns, keep_first=memory["keepFirst"], last=memory["window"],
-            budget=memory["maxTokens"],
+    @property
+    def _wanted(self) -> str:
+        """The one to ask; "" = the account's first."""
+        return self.say.model or self.who.facts.get("model") or ""
+
+    @property
+    def _key(self) -> Key:
+        return self.account, self._wanted
+
+    @property
+    def _most(self) -> int:
+        """Tokens of one answer."""
+        return self.who.facts.get("maxTokens") or MAX_TOKENS
+
+    async def _view(self) -> View:
+        """The first view: all that is within the agent's memory and the model's room."""
+        floor, session = self._floor, self.say.session
+        self.session = await floor.sessions.get(session)
+        turns = await floor.sessions.turns(session)
+        self._lacks = await self._missing()
+        room = await floor.models.room(self.account, self._wanted) or UNKNOWN
+        budget = budget_of(
+            room, answer=self._most, told=self._told(),
+            most=(self.who.memory["maxTokens"], floor.lessons.budget(self._key)),
         )  # fmt: skip
-        self.session, self.skipped = session, shown.skipped
-        left_out = note(shown.skipped, told(session, shown.skipped)) if session else ""
-        system = (self.who.system, self.say.context, left_out, await self._missing())
-        model = self.say.model or facts.get("model") or ""
-        offered = self._offered
-        seen = shown.shown if offered else without_calls(shown.shown)
+        doubted = floor.lessons.doubted(session, self._key)
+        return View(turns, self.who.memory, budget, note_of(room), doubted)
+
+    def _told(self) -> int:
+        """About how many tokens the model is given besides the messages."""
+        parts = (self.who.system, self.say.context, self.say.material, self._lacks)
+        offered = ((tool.name, tool.description, tool.schema) for tool in self._offered)
+        return sum(map(tokens, parts)) + sum(tokens(json.dumps(each)) for each in offered)
+
+    def _smaller(self, view: View, error: Refused) -> View:
+        """What to show instead; raises `error` where it can be no less."""
+        less = smaller(view, error)
+        if less is not None:
+            return less
+        if not isinstance(error, TooLong):
+            raise error
+        raise TooLong(
+            f"{error}; this message is about {view.tokens} tokens: say it in parts, or choose a "
+            "model that takes more with --model NAME"
+        )
+
+    async def _prompt(self, view: View) -> Prompt:
+        session, facts, left_out = self.session, self.who.facts, view.left_out
+        self.skipped = view.window.skipped
+        told_of = told(session, left_out, most=view.note) if session and left_out else ""
+        system = (self.who.system, self.say.context, note(left_out, told_of), self._lacks)
+        offered, shown = self._offered, view.window.shown
+        seen = shown if offered else without_calls(shown)
         return Prompt(
-            model, shown_with(self.say.material, messages(seen)),
+            self._wanted, shown_with(self.say.material, messages(seen)),
             "\n\n".join(part for part in system if part),
-            max_tokens=facts.get("maxTokens") or 1024, temperature=facts.get("temperature"),
-            tools=offered,
+            max_tokens=self._most, temperature=facts.get("temperature"), tools=offered,
         )  # fmt: skip
 
     async def _missing(self) -> str:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from p42.ai.talk.persona import Persona
-from p42.model.errors import Refused
+from p42.model.errors import Refused, TooLong
 from p42.model.session import Session
 from p42.model.talk import OWN_MODEL, Say
 
@@ -29,6 +29,8 @@ class Choice:
         """
         try:
             yield
+        except TooLong:  # its remedy is another one
+            raise
         except Refused as error:
             raise Refused(f"{error}; {self._cure(who)}") from None
 

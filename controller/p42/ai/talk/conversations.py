@@ -34,6 +34,7 @@ from p42.ai.talk.audience import Audience
 from p42.ai.talk.background import Background
 from p42.ai.talk.calling import Calling
 from p42.ai.talk.choice import Choice, chosen
+from p42.ai.talk.lessons import Lessons
 from p42.ai.talk.persona import Persona, check_name, persona
 from p42.ai.talk.questions import Questions
 from p42.ai.talk.summaries import Summaries, Wanted
@@ -72,7 +73,8 @@ class Conversations:
         instructions: Instructions | None = None,
         failing: Callable[[str], Sequence[Failed]] = lambda _: (),
     ) -> None:
-        self._floor = Floor(sessions, models, clock, Audience(), tools, background)
+        lessons = Lessons(clock.monotonic)
+        self._floor = Floor(sessions, models, clock, Audience(), tools, background, lessons)
         self._registry, self._default = registry, default
         self._background, self._listener, self._programs = background, listener, programs
         self._instructions = instructions

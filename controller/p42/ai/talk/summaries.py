@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from p42.ai.talk.window import digest
+from p42.ai.talk.window import TOKEN, digest, tokens
 from p42.model.completion import Answer, Call, Cut, Message, Prompt
 from p42.model.errors import P42Error
 from p42.model.models import Models
@@ -14,7 +14,7 @@ from p42.model.session import Session, Sessions, Turn
 
 FRESH = 6  # skipped turns that no summary tells of yet; fewer are not worth a call
 LONGEST = 300  # tokens of a summary
-SHOWN = 12_000  # characters of the turns that are summed up at once
+SHOWN = 12_000  # bytes of the turns that are summed up at once, where the model has room for it
 TASK = (
     "Sum up this part of a conversation in at most 150 words, so that it can go on without it: "
     "what was asked, decided and left open, and names and numbers. Only the summary."
@@ -45,12 +45,15 @@ class Summaries:
 
     async def make(self, wanted: Wanted) -> None:
         """Ask for it and keep it. Fails quietly: the beginnings of messages stand in for it."""
-        said = "\n\n".join(f"{turn.role}: {turn.content}" for turn in wanted.turns)[-SHOWN:]
         before = f"Before that: {wanted.session.summary}\n\n" if wanted.session.summary else ""
-        prompt = Prompt(
-            wanted.model, (Message("user", f"{before}{said}"),), system=TASK, max_tokens=LONGEST
-        )
+        said = "\n\n".join(f"{turn.role}: {turn.content}" for turn in wanted.turns)
         try:
+            room = await self._models.room(wanted.account, wanted.model)
+            most = SHOWN if room is None else min(SHOWN, room // 2 * TOKEN)
+            asked = before + said.encode()[-most:].decode(errors="ignore")
+            prompt = Prompt(
+                wanted.model, (Message("user", asked),), system=TASK, max_tokens=LONGEST
+            )
             text = await _answer(self._models, Call(prompt, wanted.account, wanted.by))
         except (P42Error, Cut):
             return
@@ -59,10 +62,15 @@ class Summaries:
             await self._sessions.change(wanted.session.id, summary=text, summarized=upto)
 
 
-def told(session: Session, skipped: Sequence[Turn]) -> str:
-    """The summary of `skipped`: the one that was made, and beginnings of what came after it."""
+def told(session: Session, skipped: Sequence[Turn], *, most: int) -> str:
+    """The summary of `skipped`: the one that was made, and beginnings of what came after it.
+
+    `most` in tokens; a summary that came from elsewhere may be longer and is cut.
+    """
     fresh = [turn for turn in skipped if turn.number >= session.summarized]
-    return "\n".join(part for part in (session.summary, digest(fresh)) if part)
+    made = session.summary.encode()[: most * TOKEN].decode(errors="ignore")
+    rest = digest(fresh, most=max(0, most - tokens(made)))
+    return "\n".join(part for part in (made, rest) if part)
 
 
 async def _answer(models: Models, call: Call) -> str:

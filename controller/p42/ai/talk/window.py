@@ -16,8 +16,9 @@ always shown, whatever it costs.
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
@@ -26,17 +27,22 @@ from p42.model.session import Turn
 
 EXCERPT = 160  # characters of a skipped message in a summary made without a model
 MOST_EXCERPTS = 24  # lines of such a summary; more are counted
+NOTE = 1600  # tokens of what is told of skipped messages, where the model has room for it
 BROKEN_OFF = "broken off: nobody knows what came of it"
 NO_ANSWER = "[nothing was answered]"
 CUT_NOTE = " [the answer broke off here]"
 TOKEN = 3  # bytes a token has at least, on average, in the vendors' tokenizers: an estimate
 
-Count = Callable[[str], int]
-
 
 def tokens(text: str) -> int:
     """About how many tokens, rather too many than too few."""
     return -(-len(text.encode()) // TOKEN) + 4
+
+
+def cost(turn: Turn) -> int:
+    """About how many tokens a turn has, calls of tools and all."""
+    calls = turn.more.get("calls")
+    return tokens(turn.content) + (tokens(json.dumps(calls)) if calls else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +60,13 @@ class Window:
 
 
 def window(
-    turns: Sequence[Turn], *, keep_first: int, last: int, budget: int | None = None,
-    count: Count = tokens,
-) -> Window:  # fmt: skip
+    turns: Sequence[Turn], *, keep_first: int, last: int, budget: int | None = None
+) -> Window:
     """Choose. `budget` in tokens of the messages alone.
 
     No call of a tool is shown without its result, and no result without its call.
     """
-    whole = list(accumulate((count(turn.content) for turn in turns), initial=0))
+    whole = list(accumulate(map(cost, turns), initial=0))
     most = math.inf if budget is None else budget
     newest = max((n for n, turn in enumerate(turns) if turn.role == "user"), default=None)
     if newest is None:  # nobody asked: there is nothing to be answered
@@ -123,10 +128,13 @@ def _answered(found: Sequence[Message]) -> Iterator[Message]:
     yield from (Message("tool", BROKEN_OFF, answers=call) for call in missing)
 
 
-def digest(skipped: Sequence[Turn]) -> str:
-    """A summary without a model: the beginning of each message a person wrote."""
+def digest(skipped: Sequence[Turn], *, most: int = NOTE) -> str:
+    """A summary without a model: the beginning of each message a person wrote, in `most` tokens
+    the last of them."""
     asked = [turn for turn in skipped if turn.role == "user"]
     lines = [f"- {_short(turn.content)}" for turn in asked[-MOST_EXCERPTS:]]
+    while lines and sum(map(tokens, lines)) > most:
+        del lines[0]
     more = len(asked) - len(lines)
     return "\n".join([*([f"- ({more} earlier messages)"] if more > 0 else []), *lines])
 

@@ -31,7 +31,7 @@ from p42.keeper.frames import Message
 from p42.model.errors import P42Error, Retry
 from p42.model.ports import Clock
 from p42.runtimes.keeping.link import KeeperLink
-from p42.runtimes.local.child import LocalChild
+from p42.runtimes.local.child import CONTEXT, LocalChild
 from p42.runtimes.local.failure import LocalFailure
 from p42.runtimes.local.health import well
 from p42.runtimes.local.report import not_installed
@@ -86,6 +86,11 @@ class LocalModel:
         self._used = self._since = clock.monotonic()
         self._failure = LocalFailure()
         link.attach(self)
+
+    @property
+    def context(self) -> int:
+        """Tokens that it takes at once."""
+        return CONTEXT
 
     @property
     def view(self) -> LocalView:

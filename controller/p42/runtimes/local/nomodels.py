@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from p42.model.completion import Answer, Call, Health, ModelCard, Text, ToolCall
 from p42.model.errors import Retry
+from p42.model.models import Answerer
 from p42.model.money import Price
 from p42.model.refs import Ref
 
 
 class NoModels:
     """The Models port of a dry run. Nobody is asked anything through it."""
+
+    def __init__(self, answerer: Callable[[str | None, str], Answerer | None]) -> None:
+        """`answerer` as the port's: what is registered tells it."""
+        self._answerer = answerer
 
     async def ask(self, call: Call) -> AsyncIterator[Text | ToolCall | Answer]:
         """Refused."""
@@ -34,6 +39,14 @@ class NoModels:
     async def price(self, ref: Ref, model: str) -> Price | None:
         """Nobody knows."""
         return None
+
+    async def room(self, account: str | None, model: str) -> int | None:
+        """Nobody knows."""
+        return None
+
+    def answerer(self, account: str | None, model: str) -> Answerer | None:
+        """Whom a daemon would ask."""
+        return self._answerer(account, model)
 
     def default(self) -> Ref:
         """Refused."""
