@@ -73,7 +73,8 @@ class Answering:
         self.account = say.account if say.account is not None else who.account
         self.by = say.by or f"agent/{who.name}"
         self.session: Session | None = None
-        self.skipped: Sequence[Turn] = ()
+        self.turns: Sequence[Turn] = ()  # of the session, when the model was asked last
+        self.skipped: Sequence[Turn] = ()  # those that it was not shown
         self._lacks = ""
         self.answer: Answer | None = None
         self.usage: Usage | None = Usage()  # None = nobody counts
@@ -132,13 +133,13 @@ class Answering:
             raise
 
     @property
-    def _wanted(self) -> str:
+    def model(self) -> str:
         """The one to ask; "" = the account's first."""
         return self.say.model or self.who.facts.get("model") or ""
 
     @property
     def _key(self) -> Key:
-        return self.account, self._wanted
+        return self.account, self.model
 
     @property
     def _most(self) -> int:
@@ -151,7 +152,7 @@ class Answering:
         self.session = await floor.sessions.get(session)
         turns = await floor.sessions.turns(session)
         self._lacks = await self._missing()
-        room = await floor.models.room(self.account, self._wanted) or UNKNOWN
+        room = await floor.models.room(self.account, self.model) or UNKNOWN
         budget = budget_of(
             room, answer=self._most, told=self._told(),
             most=(self.who.memory["maxTokens"], floor.lessons.budget(self._key)),
@@ -179,13 +180,13 @@ class Answering:
 
     async def _prompt(self, view: View) -> Prompt:
         session, facts, left_out = self.session, self.who.facts, view.left_out
-        self.skipped = view.window.skipped
+        self.turns, self.skipped = view.turns, view.window.skipped
         told_of = told(session, left_out, most=view.note) if session and left_out else ""
         system = (self.who.system, self.say.context, note(left_out, told_of), self._lacks)
         offered, shown = self._offered, view.window.shown
         seen = shown if offered else without_calls(shown)
         return Prompt(
-            self._wanted, shown_with(self.say.material, messages(seen)),
+            self.model, shown_with(self.say.material, messages(seen)),
             "\n\n".join(part for part in system if part),
             max_tokens=self._most, temperature=facts.get("temperature"), tools=offered,
         )  # fmt: skip

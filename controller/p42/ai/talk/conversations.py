@@ -35,7 +35,7 @@ from p42.ai.talk.background import Background
 from p42.ai.talk.calling import Calling
 from p42.ai.talk.choice import Choice, chosen
 from p42.ai.talk.lessons import Lessons
-from p42.ai.talk.persona import Persona, check_name, persona
+from p42.ai.talk.persona import Persona, check_name, is_orphan, persona
 from p42.ai.talk.questions import Questions
 from p42.ai.talk.summaries import Summaries, Wanted
 from p42.ai.talk.voices import Voices
@@ -132,6 +132,9 @@ class Conversations:
             news = replace(news, refused=left_over(last[-1]) if last else "")
         await self._floor.add(session.id, "user", say.text, **news.more)
         answering = self._answering(say, who, ends, news)
+        if session.agent and is_orphan(self._registry.get, session.agent, known=say.known):
+            gone = f"@{session.agent} is not declared any more"
+            answering.notes.append(f"{gone}: @{who.name} goes on with this conversation")
         for _ in range(ROUNDS):
             with choice.told(who):
                 async with aclosing(answering.ask()) as pieces:
@@ -192,12 +195,13 @@ class Conversations:
     async def _kept(self, session: Session, who: Persona, say: Say) -> Persona:
         """A session keeps the agent it was begun with, as it is declared now.
 
-        One of a place whose agent is declared goes on with that; what the program of the one before
-        knew it by is nothing to the next.
+        One of a place whose agent is declared goes on with that, and one whose agent is no more
+        with the one that is named; what the program of the one before knew it by is nothing to the
+        next.
         """
         if session.agent == who.name:
             return who
-        if say.declared:
+        if say.declared or is_orphan(self._registry.get, session.agent, known=say.known):
             await self._floor.sessions.change(session.id, agent=who.name, vendor="")
             return who
         return persona(self._registry, session.agent, default=self._default)
@@ -253,10 +257,9 @@ class Conversations:
         session, skipped = answering.session, answering.skipped
         if session is None or not answering.who.memory["summarize"]:
             return
-        due = self._summaries.due(session, skipped)
+        due = self._summaries.due(session, answering.turns, skipped)
         if due:
-            model = answering.answer.reply.model if answering.answer else ""
-            wanted = Wanted(session, due, answering.account, model, answering.by)
+            wanted = Wanted(session, due, answering.account, answering.model, answering.by)
             self._background.begin(lambda: self._summaries.make(wanted))
 
 

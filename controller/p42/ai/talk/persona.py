@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from p42.ai.accounts.ports import Registered
 from p42.model.errors import Blocked, InvalidInput
+from p42.model.ports import Registration
+from p42.model.refs import Ref
 from p42.model.talk import agent_ref
 
 PREFIX = "ai-"  # `@ai-muse` of the original is the declared agent `muse`
@@ -81,6 +83,13 @@ def persona(registry: Registered, name: str, *, default: str = "", known: bool =
     if not wanted:
         raise Blocked("no agent is named, and defaults.agent names none")
     return Persona(plain(wanted), {})
+
+
+def is_orphan(registered: Callable[[Ref], Registration | None], agent: str, *, known: bool) -> bool:
+    """Whether nobody answers in a session of `agent`: it has none, or, where only a declared one is
+    to answer (`known`), none that is declared."""
+    named = [each for each in (agent, plain(agent)) if each]
+    return not named or (known and all(registered(agent_ref(each)) is None for each in named))
 
 
 def check_name(who: Persona) -> None:

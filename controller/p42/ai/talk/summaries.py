@@ -1,7 +1,12 @@
-"""Summaries: what no longer fits a window, told in short, made behind the conversation's back."""
+"""Summaries: what no longer fits a window, told in short, made behind the conversation's back.
+
+A summary tells everything from the first message to a certain number, what is shown besides too:
+whatever the window becomes (a smaller budget, another agent), nothing falls between the two.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -15,10 +20,14 @@ from p42.model.session import Session, Sessions, Turn
 FRESH = 6  # skipped turns that no summary tells of yet; fewer are not worth a call
 LONGEST = 300  # tokens of a summary
 SHOWN = 12_000  # bytes of the turns that are summed up at once, where the model has room for it
+PART = 4  # a single turn takes at most such a part of them
+CUT = " [...]"
 TASK = (
     "Sum up this part of a conversation in at most 150 words, so that it can go on without it: "
     "what was asked, decided and left open, and names and numbers. Only the summary."
 )
+
+_log = logging.getLogger("p42.ai")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,33 +42,67 @@ class Wanted:
 
 
 class Summaries:
-    """Makes them with the conversation's own account and model."""
+    """Makes them with the conversation's own account and model, one of a session at a time."""
 
     def __init__(self, sessions: Sessions, models: Models) -> None:
         self._sessions, self._models = sessions, models
+        self._making: set[str] = set()
 
-    def due(self, session: Session, skipped: Sequence[Turn]) -> Sequence[Turn]:
-        """Skipped turns that are to be summed up now; () = not yet."""
+    def due(
+        self, session: Session, turns: Sequence[Turn], skipped: Sequence[Turn]
+    ) -> Sequence[Turn]:
+        """Those of `turns` that are to be summed up now; () = nothing yet. `skipped`: those that
+        the window does not show."""
         fresh = [turn for turn in skipped if turn.number >= session.summarized]
-        return fresh if len(fresh) >= FRESH else ()
+        if len(fresh) < FRESH or session.id in self._making:
+            return ()
+        return [t for t in turns if session.summarized <= t.number <= fresh[-1].number]
 
     async def make(self, wanted: Wanted) -> None:
-        """Ask for it and keep it. Fails quietly: the beginnings of messages stand in for it."""
-        before = f"Before that: {wanted.session.summary}\n\n" if wanted.session.summary else ""
-        said = "\n\n".join(f"{turn.role}: {turn.content}" for turn in wanted.turns)
-        try:
-            room = await self._models.room(wanted.account, wanted.model)
-            most = SHOWN if room is None else min(SHOWN, room // 2 * TOKEN)
-            asked = before + said.encode()[-most:].decode(errors="ignore")
-            prompt = Prompt(
-                wanted.model, (Message("user", asked),), system=TASK, max_tokens=LONGEST
-            )
-            text = await _answer(self._models, Call(prompt, wanted.account, wanted.by))
-        except (P42Error, Cut):
+        """Ask for it and keep it. Fails with a word in the log: the beginnings of messages stand in
+        for it, and the next message asks again."""
+        identity = wanted.session.id
+        if identity in self._making:
             return
-        if text:
-            upto = wanted.turns[-1].number + 1
-            await self._sessions.change(wanted.session.id, summary=text, summarized=upto)
+        self._making.add(identity)
+        try:
+            await self._make(wanted)
+        except (P42Error, Cut) as error:
+            _log.warning("session %r cannot be summed up: %s", identity, error)
+        finally:
+            self._making.discard(identity)
+
+    async def _make(self, wanted: Wanted) -> None:
+        before = wanted.session.summary
+        room = await self._models.room(wanted.account, wanted.model)
+        most = SHOWN if room is None else min(SHOWN, room // 2 * TOKEN)
+        said, upto = portion(wanted.turns, most=max(1, most - len(before.encode())))
+        asked = f"Before that: {before}\n\n{said}" if before else said
+        prompt = Prompt(wanted.model, (Message("user", asked),), system=TASK, max_tokens=LONGEST)
+        text = await _answer(self._models, Call(prompt, wanted.account, wanted.by))
+        session = await self._sessions.get(wanted.session.id)
+        if text and session is not None and session.summarized == wanted.session.summarized:
+            await self._sessions.change(session.id, summary=text, summarized=upto)
+
+
+def portion(turns: Sequence[Turn], *, most: int) -> tuple[str, int]:
+    """The first of `turns` as text, as many as `most` bytes hold, at least one; and the number that
+    comes after the last of these. A long one is cut, and says so."""
+    lines: list[str] = []
+    size, upto = 0, turns[0].number
+    for turn in turns:
+        line = _shortened(f"{turn.role}: {turn.content}", most // PART)
+        size += len(line.encode()) + 2
+        if lines and size > most:
+            break
+        lines.append(line)
+        upto = turn.number + 1
+    return "\n\n".join(lines), upto
+
+
+def _shortened(text: str, most: int) -> str:
+    data = text.encode()
+    return text if len(data) <= most else data[:most].decode(errors="ignore") + CUT
 
 
 def told(session: Session, skipped: Sequence[Turn], *, most: int) -> str:
