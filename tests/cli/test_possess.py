@@ -73,6 +73,22 @@ def test_the_home_of_nobody_is_no_directory(daemon: Scripted, p42: Callable[...,
     assert verbs(daemon) == []
 
 
+def test_a_conversation_of_a_project_is_not_gone_on_with_unasked(daemon: Scripted) -> None:
+    """`possess @engineer` went on in the chat of a project whose companion it is."""
+    items = [
+        {"id": "projectci/numa", "state": "active", "messages": 9},
+        {"id": "mine", "state": "idle", "messages": 2},
+        {"id": "projectci/tea", "state": "active", "messages": 4},
+    ]
+    daemon.answers["session.list"] = lambda asked: {"items": items[: asked["limit"]]}
+    talk = Talk("engineer")
+    assert talk.resume().startswith("going on with mine (2 messages)")
+    assert talk.session == "mine"
+    del items[1]
+    talk = Talk("engineer")
+    assert (talk.resume(), talk.session) == ("", "")
+
+
 def test_what_was_made_says_where_it_stands_and_what_to_do(
     daemon: Scripted, p42: Callable[..., Said]
 ) -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.doors.daemons import PATIENCE, Daemon, running
-from tests.doors.talking import chat, projects, recall
+from tests.doors.talking import chat, port, projects, recall
 from tests.doors.vendor import vendor
-from tests.keeper.conftest import until
+from tests.keeper.conftest import Client, until
 from tests.providers.vendors import OpenAIServer
 
 P42 = [sys.executable, "-P", "-m", "p42"]
@@ -68,6 +68,26 @@ def test_chat_right_after_a_restart_is_answered(tmp_path: Path, model: OpenAISer
             capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert (said.returncode, said.stdout) == (0, "Engineer heard: hello\n"), said.stderr
+
+
+def test_a_kept_connection_chats_on_while_the_daemon_is_away(
+    tmp_path: Path, model: OpenAIServer
+) -> None:
+    """It was told that p42 does not run, and had to ask again half a second later."""
+    with projects(tmp_path, model.url) as first:
+        client = Client(port(first, "milk"))
+        assert client.say({"content": "one"})["content"] == "Engineer heard: one"
+        first.stop(signal.SIGUSR1)
+        client.sock.sendall(b'{"content":"two"}\n')
+        assert client.say({"type": "ping"})["type"] == "pong"
+        with running(tmp_path / "home", P42_PROJECTS_PORT_BASE="0") as second:
+            assert client.hear()["content"] == "Engineer heard: one | two"
+            assert client.say({"content": "three"})["content"].endswith("one | two | three")
+            found = second.ask("session.show", session="projectci/milk")["messages"]
+            assert [turn["content"] for turn in found if turn["role"] == "user"] == [
+                "one", "two", "three"
+            ]  # fmt: skip
+        client.close()
 
 
 def test_what_a_stopped_terminal_shows_too_late_was_answered(

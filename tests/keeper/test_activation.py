@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 from pathlib import Path
+from typing import Any
 
 from tests.keeper.conftest import Client, Daemon, alive, declaration, ping, until
 
@@ -57,6 +58,34 @@ def test_another_digest_replaces_the_child_without_a_refusal(daemon: Daemon, run
         assert ping(port)["type"] == "pong"
     until(lambda: not alive(first), "the first child has drained")
     assert daemon.unit("ProjectCI/beta")["childDigest"] == "d4"
+
+
+def test_what_the_digest_does_not_cover_reaches_the_child_that_runs(
+    daemon: Daemon, run: Path
+) -> None:
+    """Another model of an account replaced every companion, and cut off who was connected."""
+
+    def declared(model: str, wish: str) -> Any:
+        body = declaration(run, "hot", wish=wish)
+        return daemon.ask("declare", **{**body, "spec": {**body["spec"], "model": model}})["unit"]
+
+    port = declared("one", "w1")["port"]
+    client = Client(port)
+    client.sock.sendall(b'{"type":"health"}\n')
+    assert declared("two", "w2")["wish"] == "w2"  # while it is being forked, or after
+    assert client.hear()["model"] in ("one", "two")
+    until(lambda: client.say({"type": "health"})["model"] == "two", "it is told")
+    pid = daemon.unit("ProjectCI/hot")["pid"]
+    declared("three", "w3")
+    until(lambda: client.say({"type": "health"})["model"] == "three", "it is told again")
+    assert client.say({"type": "info"})["model_name"] == "three"
+    assert daemon.unit("ProjectCI/hot")["pid"] == pid
+    os.kill(pid, signal.SIGKILL)
+    daemon.event("exited")
+    client.close()
+    again = Client(port)
+    assert again.say({"type": "health"})["model"] == "three"  # the next one is born with it
+    again.close()
 
 
 def test_a_child_that_was_killed_comes_back_with_the_next_client(daemon: Daemon, run: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 from p42.model.ports import Registration
 from p42.model.refs import Ref
@@ -42,6 +45,20 @@ async def test_what_was_dropped_is_gone_and_dropping_twice_is_nothing(home: Path
         assert registry.get(MUSE) is None
     with Database.open(home) as database:
         assert SqliteRegistry(database).get(MUSE) is None
+
+
+async def test_who_follows_hears_of_each_row_once_it_is_there(database: Database) -> None:
+    registry, main = SqliteRegistry(database), Ref("Account", "main")
+    await registry.put(MUSE, ROW)
+    following: Any = registry.follow()
+    async with aclosing(following) as changes, asyncio.timeout(5):
+        for facts in ({}, {"models": ["b"]}):
+            await registry.put(main, Registration("a", facts))
+        await registry.drop(MUSE)
+        assert [await anext(changes), await anext(changes)] == [main, MUSE]
+        await registry.put(MUSE, ROW)
+        assert await anext(changes) == MUSE
+        assert registry.get(MUSE) == ROW
 
 
 async def test_damage_in_one_table_leaves_what_others_hold(home: Path) -> None:

@@ -31,7 +31,10 @@ State = Literal["asleep", "starting", "awake", "paused"]
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """What the daemon wants of a unit. `digest` covers all of it: another digest, another child."""
+    """What the daemon wants of a unit. Another digest is another child.
+
+    What of `spec` the digest does not cover, a child can be told while it runs.
+    """
 
     name: str
     port: int
@@ -63,6 +66,7 @@ class Life:
     channel: Channel
     digest: str
     token: str
+    spec: Mapping[str, Any]  # what it knows
     retiring: bool = False
 
 

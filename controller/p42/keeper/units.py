@@ -39,15 +39,19 @@ class Units:
         self._units: dict[str, Unit] = {}
 
     def declare(self, declaration: Declaration) -> Unit:
-        """Make it so: hold the port, start it if it is `always`. Same digest and port: no effect.
+        """Make it so: hold the port, start it if it is `always`. Same wish and port: no effect.
 
-        Another digest on the same port: the old child drains while the new one answers.
+        Another digest on the same port: the old child drains while the new one answers. The same
+        digest under another wish: the child that answers is told its new spec, and answers on.
         OSError when the port cannot be had; a unit that was there keeps what it has.
         """
         unit = self._units.get(declaration.name)
         here = unit is not None and declaration.port in (0, unit.listener.port)
         if unit is not None and here:
             if unit.declaration.digest == declaration.digest:
+                if unit.declaration.wish != declaration.wish:
+                    unit.declaration = declaration
+                    self._inform(unit)
                 return unit
             unit.declaration, unit.crashes = declaration, 0
             self._retire(unit)
@@ -156,7 +160,9 @@ class Units:
             log = Log(self._reactor, reading, Path(declaration.log))
             channel_held.callback(log.close)
             token = secrets.token_hex(8)
-            life = Life(None, self._channel(ours, unit, token), declaration.digest, token)
+            life = Life(
+                None, self._channel(ours, unit, token), declaration.digest, token, declaration.spec
+            )
             channel_held.callback(life.channel.close)
             unit.life = life  # before the fork: a dead zygote says so while we ask
             self._nursery.fork(
@@ -170,6 +176,13 @@ class Units:
                 born=lambda pid: self._born(unit, life, pid, log),
             )  # fmt: skip
             channel_held.pop_all()
+
+    def _inform(self, unit: Unit) -> None:
+        """Tell the child its spec, if it was forked with another. Not born yet: when it is."""
+        life, spec = unit.life, unit.declaration.spec
+        if life is not None and life.child is not None and life.spec is not spec:
+            life.spec = spec
+            life.channel.send({"op": "spec", "spec": dict(spec)})
 
     def _channel(self, sock: socket.socket, unit: Unit, token: str) -> Channel:
         """The private channel of a child that is not born yet."""
@@ -200,6 +213,7 @@ class Units:
             return
         unit.state = "awake"
         life.channel.raw(b"\n")
+        self._inform(unit)
         self._changed(unit, "awake", pid=pid)
 
     def _pause(self, unit: Unit, why: str) -> None:

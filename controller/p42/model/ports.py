@@ -152,6 +152,9 @@ class Registry(Protocol):
     async def drop(self, ref: Ref) -> None:
         """Delete the row and return when that is on disk. Nothing there: no effect."""
 
+    def follow(self) -> AsyncIterator[Ref]:
+        """Refs whose row was written or dropped, from this call on, until closed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Work:

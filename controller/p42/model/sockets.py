@@ -60,13 +60,18 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """What a child behind a socket gets. `wish` is the digest of all of it but the token."""
+    """What a child behind a socket gets. `wish` is the digest of all of it but the token.
+
+    `digest` is of what makes another child of it; with the same one, a child that runs is told its
+    new spec. "" = all of it does.
+    """
 
     wish: str
     port: int
     always: bool
     spec: Mapping[str, Any] = field(repr=False)  # holds its token
     limits: Mapping[str, int]
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,7 @@ class Units(Protocol):
     async def declare(self, ref: Ref, declaration: Declaration) -> None:
         """Hold the port; a child of another digest is replaced without a refused connection.
 
+        With the same digest and another wish, the child that runs is told, and its clients stay.
         `always`: returns when the child is awake or has failed. Retry (PortInUse) names who has
         the port.
         """

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
+from collections.abc import AsyncIterator
 from typing import Any
 
 from p42.model.ports import Registration
@@ -22,6 +24,7 @@ class SqliteRegistry:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._rows = dict(database.load(_LOAD, _read))
+        self._followers: list[_Follower] = []
         database.keep(self._restore)
 
     def get(self, ref: Ref) -> Registration | None:
@@ -40,6 +43,7 @@ class SqliteRegistry:
             self._rows[ref] = registration
 
         await self._database.write(lambda db: db.execute(_PUT, row), then=then)
+        self._tell(ref)
 
     async def drop(self, ref: Ref) -> None:
         """Delete the row and return when that is on disk. Nothing there: no effect."""
@@ -48,11 +52,42 @@ class SqliteRegistry:
             self._rows.pop(ref, None)
 
         await self._database.write(lambda db: db.execute(_DROP, ref), then=then)
+        self._tell(ref)
+
+    def follow(self) -> AsyncIterator[Ref]:
+        """Refs whose row was written or dropped, from this call on, until closed."""
+        follower = _Follower()
+        self._followers.append(follower)
+        return self._told(follower)
+
+    def _tell(self, ref: Ref) -> None:
+        for follower in self._followers:
+            follower.refs[ref] = None
+            follower.some.set()
+
+    async def _told(self, follower: _Follower) -> AsyncIterator[Ref]:
+        try:
+            while True:
+                await follower.some.wait()
+                follower.some.clear()
+                refs, follower.refs = follower.refs, {}
+                for ref in refs:
+                    yield ref
+        finally:
+            self._followers.remove(follower)
 
     def _restore(self, db: sqlite3.Connection) -> None:
         found = list(self._rows.items())
         db.execute("DELETE FROM registry")
         db.executemany(_PUT, [_row(ref, registration) for ref, registration in found])
+
+
+class _Follower:
+    """The refs that one who follows has not taken yet: each once, so that they bound it."""
+
+    def __init__(self) -> None:
+        self.refs: dict[Ref, None] = {}
+        self.some = asyncio.Event()
 
 
 def _row(ref: Ref, registration: Registration) -> tuple[Any, ...]:

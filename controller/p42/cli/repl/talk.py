@@ -16,11 +16,13 @@ from p42.cli.repl.voice import Voice
 from p42.client import link
 from p42.model.errors import BrokenOff, InvalidInput, TimedOut
 from p42.model.money import usd
+from p42.model.session import is_of_project
 
 GRACE = 5.0  # s beyond the deadline, for the daemon to say itself that it ran out
 NOTED = 200  # characters of a tool's arguments and of its result that are shown beside the answer
 CUT = "the answer was cut at the most tokens one may have; the agent's maxTokens says how many"
 FORGE = "/forge"  # what makes a command of a conversation, through every door
+LISTED = 1000  # the latest of an agent; many of them may be conversations of projects
 FRESH = 3600.0  # s; a conversation that rested longer is not gone on with unasked
 
 
@@ -97,12 +99,17 @@ class Talk:
             terminal.notice(f"{here} is a new conversation; there is: {others}")
 
     def resume(self) -> str:
-        """Go on with the agent's latest conversation if it is fresh; what to tell of it."""
-        items = link.ask(home(), "session.list", {"agent": self.agent, "limit": 1})["items"]
-        if not items or items[0]["state"] not in ("active", "idle"):
+        """Go on with the agent's latest conversation if it is fresh; what to tell of it.
+
+        One of a project's is its chatters': what a person says there all of them would see.
+        """
+        asked = {"agent": self.agent, "limit": LISTED}
+        items = link.ask(home(), "session.list", asked)["items"]
+        latest = next((each for each in items if not is_of_project(each["id"])), None)
+        if latest is None or latest["state"] not in ("active", "idle"):
             return ""
-        self.session = items[0]["id"]
-        return f"going on with {self.session} ({items[0]['messages']} messages); /new begins anew"
+        self.session = latest["id"]
+        return f"going on with {self.session} ({latest['messages']} messages); /new begins anew"
 
     @property
     def bill(self) -> str:

@@ -45,6 +45,6 @@ kind: Kind[ProjectCI, Seen, Step] = Kind(
         Column("ACTIVATION", "spec.activation", wide=True),
         Column("PID", "status.pid", wide=True),
     ),
-    uses=frozenset({"files", "units", "leases"}),
-    volatile=frozenset({"port", "unit", "holder", "idle"}),
+    uses=frozenset({"files", "units", "leases", "models", "registry"}),
+    volatile=frozenset({"port", "unit", "holder", "idle", "mind"}),
 )

@@ -3,8 +3,9 @@
     nothing -> Lease -> Declare -> (Wake, whenever an `always` child has ended) -> Drop -> Unlease
 
 What a child gets is digested here: another digest is another declaration, and the old child is
-replaced without a refused connection. The environment is not part of it: it is the daemon's, and a
-restart from another shell must not replace every child.
+replaced without a refused connection. What answers (an account's model) is digested apart: a child
+is told of another one, and its clients stay. The environment is not part of it: it is the daemon's,
+and a restart from another shell must not replace every child.
 
 `limits`: `memory` bounds the child's data (RLIMIT_DATA), at
 least 32 MiB; `requests` its chats at the same time;
@@ -17,18 +18,20 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from p42.kinds.projectci.seen import Declare, Drop, Lease, Seen, Step, Unlease, Wake
+from p42.kinds.projectci.seen import Declare, Drop, Lease, Mind, Seen, Step, Unlease, Wake
 from p42.kinds.projectci.spec import Limits, ProjectCI
 from p42.model.kind import Want
 from p42.model.plan import Instant, Plan, Seconds, rfc3339
 from p42.model.quantity import seconds, size
+from p42.model.refs import Ref
 from p42.model.sockets import Declaration, Unit
 from p42.model.status import Facts, Status, in_progress, reconciled
 from p42.wire.tekton import ci_name
 
+APART = ":"  # in a wish: before it what makes a child, after it what a child is told
 SQUATTED = 1.0  # s between two looks at a port that somebody else has
 PATIENCE = 2  # crashes in a row that are mended at once and not called a loop
 LONGEST = 300.0  # s between two starts of what crashes; kubelet's order of magnitude
@@ -45,14 +48,15 @@ def plan(want: Want[ProjectCI] | None, seen: Seen, now: Instant) -> Plan[Step]:
     """What must be done. A port that somebody else holds is waited for: it does not move."""
     if want is None:
         return _taken_down(seen)
-    wish, always = wish_of(want, seen.idle), want.spec.activation == "always"
+    wish, always = wish_of(want, seen), want.spec.activation == "always"
+    told = seen.declared.partition(APART)[0] == wish.partition(APART)[0]
     lease = str(want.spec.port)
     if seen.lease != lease:
         return _doing(Lease(lease), Declare(wish, always, bool(seen.declared)))
     if seen.declared != wish:
         if seen.holder:
             return _squatted(want.spec, seen)
-        return _doing(Declare(wish, always, bool(seen.declared)))
+        return _doing(Declare(wish, always, bool(seen.declared), told))
     if seen.unit is None:
         return Plan((), in_progress("its socket is being made"))
     return _running(want.spec, seen, seen.unit, now)
@@ -121,26 +125,32 @@ def back_off(crashes: int) -> Seconds:
     return 0.0 if crashes <= PATIENCE else min(2.0 ** (crashes - PATIENCE - 1), LONGEST)
 
 
-def declaration_of(want: Want[ProjectCI], idle: float, *, port: int, token: str) -> Declaration:
-    """All a child gets."""
+def declaration_of(want: Want[ProjectCI], seen: Seen, *, port: int, token: str) -> Declaration:
+    """All a child gets. Of `seen`, what the configuration and the accounts say counts."""
+    wish = wish_of(want, seen)
     return Declaration(
-        wish=wish_of(want, idle),
+        wish=wish,
         port=port,
         always=want.spec.activation == "always",
-        spec={**child_spec(want, idle), "token": token},
+        spec={**child_spec(want, seen.idle), **told_of(seen.mind), "token": token},
         limits=limits_of(want.spec.limits),
+        digest=wish.partition(APART)[0],
     )
 
 
-def wish_of(want: Want[ProjectCI], idle: float) -> str:
-    """The digest of all a child gets but its port and its token."""
-    parts = [child_spec(want, idle), limits_of(want.spec.limits), want.spec.activation]
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+def wish_of(want: Want[ProjectCI], seen: Seen) -> str:
+    """The digest of all a child gets but its port and its token; what it can be told, apart."""
+    parts = [child_spec(want, seen.idle), limits_of(want.spec.limits), want.spec.activation]
+    return _digest(parts) + APART + _digest(told_of(seen.mind))
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def child_spec(want: Want[ProjectCI], idle: float) -> dict[str, Any]:
-    """What the companion is told of itself. `idle` seconds is the configuration's."""
+    """What the companion is to itself. `idle` seconds is the configuration's."""
     spec, name = want.spec, want.ref.name
     if spec.idle_timeout is not None:
         idle = seconds(spec.idle_timeout)
@@ -148,12 +158,36 @@ def child_spec(want: Want[ProjectCI], idle: float) -> dict[str, Any]:
         "name": name,
         "project": spec.project or name,
         "aiId": ci_name(name),
-        "model": spec.model or next(_needed(want, "model"), ""),
-        "provider": next(_needed(want, "provider"), ""),
         "context": spec.context or "",
         "requests": spec.limits.requests or 0,
         "idle": 0.0 if spec.activation == "always" else idle,
     }
+
+
+def told_of(mind: Mind) -> dict[str, Any]:
+    """What a companion can be told while it runs."""
+    return {"model": mind.model, "provider": mind.provider}
+
+
+def named_by(want: Want[ProjectCI]) -> tuple[str | None, str]:
+    """The account and the model that a message's call names; None, "" = none.
+
+    As for who talks to its agent: what the project says, then what the agent does.
+    """
+    spec, agent = want.spec, _agent(want)
+    account = spec.account_ref if spec.account_ref is not None else agent.get("accountRef")
+    return account, spec.model or str(agent.get("model") or "")
+
+
+def thinks(want: Want[ProjectCI]) -> bool:
+    """Whether a model of an account answers, and no program or machine elsewhere."""
+    return bool(_agent(want).get("runtime", "model") == "model")
+
+
+def _agent(want: Want[ProjectCI]) -> Facts:
+    ref = want.spec.agent_ref
+    found = want.needs.get(Ref("Agent", ref)) if ref is not None else None
+    return found.facts if found is not None else {}
 
 
 def limits_of(limits: Limits) -> Mapping[str, int]:
@@ -169,15 +203,8 @@ def publish(want: Want[ProjectCI], seen: Seen) -> Facts:
     spec = want.spec
     return {
         "project": spec.project or want.ref.name, "agent": spec.agent_ref or "",
-        "account": spec.account_ref or "", "model": spec.model or "", "port": seen.port,
+        "account": spec.account_ref or "", "model": seen.mind.model, "port": seen.port,
     }  # fmt: skip
-
-
-def _needed(want: Want[ProjectCI], fact: str) -> Iterator[str]:
-    for _, published in sorted(want.needs.items()):
-        value = published.facts.get(fact)
-        if isinstance(value, str) and value:
-            yield value
 
 
 def _facts(spec: ProjectCI) -> Facts:

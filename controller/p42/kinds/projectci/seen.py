@@ -11,10 +11,21 @@ ELSEWHERE = "elsewhere"  # a unit of the name is held, on a port that is not the
 
 
 @dataclass(frozen=True, slots=True)
+class Mind:
+    """What a message would be answered by now: a vendor and a model; "" = nobody knows."""
+
+    provider: str = ""
+    model: str = ""
+
+
+NOBODY = Mind()
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """`lease` is the wish the port was leased under (`auto` or a number), `declared` the digest the
     keeper holds; "" = none. `port` is the leased one, `holder` who else has it, for a person.
-    `idle` is the configuration's, in seconds.
+    `idle` is the configuration's, in seconds. `mind` is the accounts'.
     """
 
     lease: str = ""
@@ -23,6 +34,7 @@ class Seen:
     unit: Unit | None = None
     holder: str = ""
     idle: float = 0.0
+    mind: Mind = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +51,21 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Declare:
-    """Have the keeper hold the port; a child of another digest is replaced."""
+    """Have the keeper hold the port; a child of another digest is replaced.
+
+    `told`: it is the same but for what answers, and a child that runs is told so.
+    """
 
     wish: str
     always: bool
     changed: bool
+    told: bool = False
 
     @property
     def detail(self) -> str:
         """What changes, for `diff`."""
+        if self.told:
+            return "another model answers"
         return "changed; a child that runs is replaced" if self.changed else "its socket"
 
 
@@ -93,9 +111,11 @@ def predict(seen: Seen, step: Step) -> Seen:
             moved = bool(seen.declared) and seen.lease != wish
             declared = ELSEWHERE if moved else seen.declared
             return replace(seen, lease=wish, declared=declared, holder="")
-        case Declare(wish, always):
+        case Declare(wish, always, told=told):
             if not seen.lease:
                 raise ValueError("no port is leased")
+            if told and seen.unit is not None:
+                return replace(seen, declared=wish, unit=replace(seen.unit, wish=wish))
             state = "awake" if always else "asleep"
             return replace(seen, declared=wish, unit=Unit(seen.port, wish, state))
         case Wake():

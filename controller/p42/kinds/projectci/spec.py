@@ -60,7 +60,8 @@ class ProjectCI(Part):
         None, description="How long it stays without a connection; left out, the configuration's."
     )
     context: Text | None = Field(
-        None, description="Text put before each message, beside `[Project: NAME]`."
+        None,
+        description="Text added to the persona of who answers, after the project's name and path.",
     )
     limits: Limits = Field(Limits.model_construct(), description="What it may take of the machine.")
     forward_to: Line | None = Field(

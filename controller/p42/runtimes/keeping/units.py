@@ -77,18 +77,20 @@ class KeeperUnits:
         name = f"{ref.kind.lower()}-{ref.name}"
         ask = partial(
             self._link.ask, "declare", name=str(ref), port=declaration.port,
-            digest=declaration.wish,
             wish=declaration.wish, always=declaration.always,
             spec={**declaration.spec, "broker": str(self._home / "run" / "p42.sock")},
             env=self._env, cwd="/", limits=dict(declaration.limits),
             log=str(self._home / "logs" / "units" / f"{name}.log"),
         )  # fmt: skip
-        answer = await ask()
+        digest = declaration.digest or declaration.wish
+        answer = await ask(digest=digest)
         for _ in range(TRIES):
             if answer.get("errno") != errno.EADDRINUSE:
                 break
             await asyncio.sleep(DYING / TRIES)
-            answer = await ask()
+            answer = await ask(digest=digest)
+        if answer.get("unit", {}).get("wish", declaration.wish) != declaration.wish:
+            answer = await ask(digest=declaration.wish)  # an older keeper tells a child nothing
         if "unit" not in answer:
             raise await _refused(answer, declaration.port)
         if declaration.always:
