@@ -55,9 +55,9 @@ async def test_who_follows_hears_of_each_row_once_it_is_there(database: Database
         for facts in ({}, {"models": ["b"]}):
             await registry.put(main, Registration("a", facts))
         await registry.drop(MUSE)
-        assert [await anext(changes), await anext(changes)] == [main, MUSE]
+        assert set(await anext(changes)) == {main, MUSE}
         await registry.put(MUSE, ROW)
-        assert await anext(changes) == MUSE
+        assert set(await anext(changes)) == {MUSE}
         assert registry.get(MUSE) == ROW
 
 

@@ -7,7 +7,7 @@ once, here at the border; nothing below sees an OSError.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -152,8 +152,9 @@ class Registry(Protocol):
     async def drop(self, ref: Ref) -> None:
         """Delete the row and return when that is on disk. Nothing there: no effect."""
 
-    def follow(self) -> AsyncIterator[Ref]:
-        """Refs whose row was written or dropped, from this call on, until closed."""
+    def follow(self) -> AsyncIterator[Collection[Ref]]:
+        """Refs whose row was written or dropped, from this call on, until closed: each time those
+        of the while in which nobody asked."""
 
 
 @dataclass(frozen=True, slots=True)

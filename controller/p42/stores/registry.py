@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 from p42.model.ports import Registration
@@ -54,7 +54,7 @@ class SqliteRegistry:
         await self._database.write(lambda db: db.execute(_DROP, ref), then=then)
         self._tell(ref)
 
-    def follow(self) -> AsyncIterator[Ref]:
+    def follow(self) -> AsyncIterator[Collection[Ref]]:
         """Refs whose row was written or dropped, from this call on, until closed."""
         follower = _Follower()
         self._followers.append(follower)
@@ -65,14 +65,13 @@ class SqliteRegistry:
             follower.refs[ref] = None
             follower.some.set()
 
-    async def _told(self, follower: _Follower) -> AsyncIterator[Ref]:
+    async def _told(self, follower: _Follower) -> AsyncIterator[Collection[Ref]]:
         try:
             while True:
                 await follower.some.wait()
                 follower.some.clear()
                 refs, follower.refs = follower.refs, {}
-                for ref in refs:
-                    yield ref
+                yield refs
         finally:
             self._followers.remove(follower)
 
