@@ -20,14 +20,25 @@ from p42.stores.sessions.sessions import SqliteSessions
 from tests.bench.measure import Figure
 
 WORDS = [f"word{number}" for number in range(5000)]
+KINDS = {
+    "a word in all": "every", "a word in none": "none", "two in half each": "left right",
+    "a Chinese character": "的", "two that touch nowhere": "的你", "a letter": "w",
+    "a beginning of 1,111 words": "word1", "a beginning of 111 words": "word12",
+}  # fmt: skip
 
 
-def turns(dice: random.Random, count: int) -> list[Turn]:
-    """Questions and answers of twelve words."""
+def turns(dice: random.Random, count: int, *, session: int = 0) -> list[Turn]:
+    """Questions and answers of twelve words, and some that stand in many of them."""
     return [
-        Turn(n, ("user", "assistant")[n % 2], " ".join(dice.choices(WORDS, k=12)), Instant(n))  # type: ignore[arg-type]
+        Turn(n, ("user", "assistant")[n % 2], text(dice, session * count + n), Instant(n))
         for n in range(count)
     ]
+
+
+def text(dice: random.Random, number: int) -> str:
+    """Of a message: `left` or `right`, in one of 100,000 both."""
+    side = "left right" if number % 100_000 == 50_000 else ("left", "right")[number % 2]
+    return f"{' '.join(dice.choices(WORDS, k=12))} every {side}{' 你的书' if number % 10 else ''}"
 
 
 async def measure(home: Path, sessions: int, messages: int, runs: int) -> None:
@@ -36,7 +47,7 @@ async def measure(home: Path, sessions: int, messages: int, runs: int) -> None:
     there = SqliteSessions(file, SystemClock())
     for number in range(sessions):
         session = Session(f"s-{number}", "muse", Instant(number), Instant(number))
-        await there.put(session, turns(dice, messages))
+        await there.put(session, turns(dice, messages, session=number))
     resumed, found = [], []
     for _ in range(runs):
         name = f"s-{dice.randrange(sessions)}"
@@ -47,16 +58,23 @@ async def measure(home: Path, sessions: int, messages: int, runs: int) -> None:
         assert len(got) == messages
     for _ in range(runs):
         words = " ".join(dice.sample(WORDS, 2))
-        start = time.perf_counter()
-        await there.search(words)
-        found.append(time.perf_counter() - start)
+        found.append(await searched(there, words))
     looked = await look(home, there, file)
     size = file.path.stat().st_size / 1e6
     print(f"  {sessions:,} sessions of {messages} messages, {size:,.0f} MB")
     figures = {"resume one": resumed, "search all": found, "look for new files": looked}
+    for kind, words in KINDS.items():
+        figures[f"search {kind}"] = [await searched(there, words) for _ in range(10)]
     for name, times in figures.items():
         print(Figure(name, tuple(times)).line())
     file.close()
+
+
+async def searched(there: SqliteSessions, words: str) -> float:
+    """Seconds."""
+    start = time.perf_counter()
+    await there.search(words)
+    return time.perf_counter() - start
 
 
 async def look(home: Path, there: SqliteSessions, file: SessionFile) -> list[float]:

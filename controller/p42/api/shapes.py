@@ -36,6 +36,14 @@ class Items(Coded):
     items: list[Json]
 
 
+class Hits(Items):
+    """What a search found: the best of the latest `ranked` that matched; `more`: earlier ones
+    matched, too."""
+
+    ranked: int
+    more: bool
+
+
 class Overview(Coded):
     """`get status -o json`."""
 

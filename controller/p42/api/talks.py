@@ -11,7 +11,7 @@ from p42.ai.forge.place import Places
 from p42.api.asking import asks
 from p42.api.house import engine_of
 from p42.api.minds import must_answer
-from p42.api.shapes import Items, Json, when
+from p42.api.shapes import Hits, Items, Json, when
 from p42.model.completion import Text, ToolCall
 from p42.model.errors import InvalidInput, P42Error
 from p42.model.plan import Instant
@@ -238,15 +238,16 @@ async def session(world: World, request: Shown) -> Json:
     return {**card(found, world.clock.now()), "messages": [message(turn) for turn in turns]}
 
 
-async def search(world: World, request: Search) -> Items:
+async def search(world: World, request: Search) -> Hits:
     """Turns that hold the words, best first."""
-    hits = await world.sessions.search(request.words, agent=request.agent, limit=request.limit)
+    found = await world.sessions.find(request.words, agent=request.agent, limit=request.limit)
     return {
         "items": [
             {"session": hit.session, "agent": hit.agent, "number": hit.number, "role": hit.role,
              "at": when(hit.at), "excerpt": hit.excerpt}
-            for hit in hits
-        ]
+            for hit in found.hits
+        ],
+        "ranked": found.ranked, "more": found.more,
     }  # fmt: skip
 
 

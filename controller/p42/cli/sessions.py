@@ -96,16 +96,20 @@ def search(
     """What was said, by words; archived conversations too."""
     outputs.checked(output, outputs.TABLE_OR_JSON)
     asked = {"words": " ".join(words), "limit": lines}
-    items = link.ask(home(), "session.search", asked)["items"]
+    found = link.ask(home(), "session.search", asked)
+    items = found["items"]
     if output == "json":
         for item in items:
             item["excerpt"] = item["excerpt"].replace("\x02", "").replace("\x03", "")
-        outputs.print_json({"items": items})
+        outputs.print_json({"items": items, "ranked": found["ranked"], "more": found["more"]})
         return Exit.OK
     for item in items:
         print(f"{item['session']}  @{item['agent']}  {item['at']}  {_excerpt(item['excerpt'])}")
     if not items:
         terminal.notice("nobody said that")
+    if found["more"]:
+        terminal.notice(f"more than {found['ranked']} messages match: these are the best of the "
+                        "latest ones; one more word finds fewer")  # fmt: skip
     return Exit.OK if items else Exit.FAILED
 
 

@@ -84,6 +84,16 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found. `ranked`: of so many turns, the latest that matched, `hits` are the
+    best; `more`: earlier ones matched, too."""
+
+    hits: Sequence[Hit] = ()
+    ranked: int = 0
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Tally:
     """Of all conversations there are. `last` None = there are none."""
 
@@ -133,6 +143,9 @@ class Sessions(Protocol):
 
     async def search(self, words: str, *, agent: str = "", limit: int = 50) -> Sequence[Hit]:
         """Turns that hold all of `words`, best first; archived ones too. `agent`: of its own."""
+
+    async def find(self, words: str, *, agent: str = "", limit: int = 50) -> Found:
+        """As `search`, and whether all that matched was weighed."""
 
     async def put(self, session: Session, turns: Sequence[Turn]) -> bool:
         """Take in a whole conversation from elsewhere; False if one of that id is there.

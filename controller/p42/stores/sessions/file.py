@@ -1,5 +1,5 @@
 """SessionFile: sessions.db of one home: its own file, its own thread, so that talk never waits for
-the loop's state nor holds it up.
+the loop's state nor holds it up; and another to look something up, so that talk waits for none.
 
 What is told done is on disk (`synchronous=FULL`, WAL). A file that is damaged is set aside as
 `sessions.db.corrupt-N` and made anew; who holds a mirror may fill it.
@@ -27,7 +27,10 @@ MAGIC = b"SQLite format 3\0"
 
 
 class SessionFile:
-    """`do` runs a function with the connection, in a transaction, in the file's own thread."""
+    """`do` runs a function with the connection, in a transaction, in the file's own thread.
+
+    `look` runs one with another connection, in another thread.
+    """
 
     def __init__(self, home: Path) -> None:
         self.path = home / NAME
@@ -35,6 +38,10 @@ class SessionFile:
         self.fresh = False  # whether there was none
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=NAME)
         self._connection: sqlite3.Connection | None = None
+        self._opened = 0  # times
+        self._looking = ThreadPoolExecutor(1, thread_name_prefix=f"{NAME}-look")
+        self._eye: sqlite3.Connection | None = None  # from here on: of that thread alone
+        self._eye_opened = 0  # the value of `_opened` whose file it sees
         self._suspect = False  # SQLite said that it is damaged: to be checked at the next opening
 
     async def do(self, change: Callable[[sqlite3.Connection], T]) -> T:
@@ -45,8 +52,19 @@ class SessionFile:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, self._do, change)
 
+    async def look(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        """`read` with what is on disk, which it does not change. Errors as of `do`.
+
+        Its connection is in no transaction, and is to be in none afterwards. Temporary tables last
+        until the file is opened anew.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._looking, self._look, read)
+
     def close(self) -> None:
         """Finish what was asked for. Blocking."""
+        self._looking.submit(self._close_eye).result()  # it may still need the other thread
+        self._looking.shutdown()
         self._thread.submit(self._shut).result()
         self._thread.shutdown()
 
@@ -63,6 +81,29 @@ class SessionFile:
         except sqlite3.DatabaseError as error:
             raise self._translated(error) from error
         return result
+
+    def _look(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return read(self._open_eye())
+        except sqlite3.DatabaseError as error:
+            raise self._thread.submit(self._translated, error).result() from error
+
+    def _open_eye(self) -> sqlite3.Connection:
+        if self._connection is None or not self.path.exists():
+            self._thread.submit(self._do, lambda _: None).result()  # made, mended, brought up
+        if self._eye is None or self._eye_opened != self._opened:
+            self._close_eye()
+            self._eye_opened = self._opened  # before: one opened meanwhile is opened once more
+            there = f"{self.path.absolute().as_uri()}?mode=rw"  # and none made in its place
+            self._eye = sqlite3.connect(there, uri=True, isolation_level=None,
+                                        check_same_thread=False)  # fmt: skip
+            self._eye.execute("PRAGMA temp_store = MEMORY")
+        return self._eye
+
+    def _close_eye(self) -> None:
+        if self._eye is not None:
+            self._eye.close()
+            self._eye = None
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is not None:
@@ -84,6 +125,7 @@ class SessionFile:
             self.fresh = True
             self._connection = _connected(self.path)
         self._suspect = False
+        self._opened += 1
         return self._connection
 
     def _shut(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from p42.model.errors import InvalidInput
 from p42.model.ports import Clock
-from p42.model.session import Hit, Role, Session, Tally, Turn
+from p42.model.session import Found, Hit, Role, Session, Tally, Turn
 from p42.stores.sessions.file import SessionFile
 from p42.stores.sessions.rows import (
     ADD,
@@ -24,21 +24,16 @@ from p42.stores.sessions.rows import (
     session_row,
     turn_row,
 )
-from p42.stores.sessions.words import joined, question
+from p42.stores.sessions.search import search
 from p42.stores.state.rows import clean
 
 TITLE = 80  # characters
-MOST_HITS = 500
 MOST_ACTIVE = 10_000
 AT_ONCE = 50  # conversations that are deleted in one transaction; whoever speaks waits for it
 _CHANGEABLE = frozenset(FIELDS) - {"id", "created", "messages", "file"}
 _COUNT = "UPDATE sessions SET messages = ?, last = max(last, ?) WHERE id = ?"
 _TALLY = """SELECT (SELECT count(*) FROM sessions),
     (SELECT count(*) FROM sessions WHERE command <> ''), (SELECT max(last) FROM sessions)"""
-_SEARCH = """SELECT t.session, s.agent, t.number, t.role, t.at,
-        snippet(words, 0, char(2), char(3), '…', 12)
-    FROM words JOIN turns t ON t.key = words.rowid JOIN sessions s ON s.id = t.session
-    WHERE words MATCH ? AND ? IN ('', s.agent) ORDER BY rank LIMIT ?"""
 _PUT = f"INSERT INTO sessions ({', '.join(FIELDS)}) VALUES ({', '.join('?' * len(FIELDS))})"  # noqa: S608
 _SPEAKING = "INSERT OR REPLACE INTO speaking SELECT id, ?, ? FROM sessions WHERE id = ?"
 
@@ -194,17 +189,13 @@ class SqliteSessions:
     async def search(self, words: str, *, agent: str = "", limit: int = 50) -> Sequence[Hit]:
         """Turns that hold all of `words` (the last may be a beginning), best first.
 
-        `agent`: only of conversations with that one.
+        `agent`: only of conversations with that one. InvalidInput for too many words.
         """
-        query = question(words)
-        if not query:
-            return []
-        asked = (query, agent, min(limit, MOST_HITS))
-        rows = await self._file.do(lambda db: db.execute(_SEARCH, asked).fetchall())
-        return [
-            Hit(each, of, number, role, moment(at), joined(excerpt))
-            for each, of, number, role, at, excerpt in rows
-        ]
+        return list((await self.find(words, agent=agent, limit=limit)).hits)
+
+    async def find(self, words: str, *, agent: str = "", limit: int = 50) -> Found:
+        """As `search`; of what matches, the latest are weighed. Nobody who speaks waits for it."""
+        return await self._file.look(lambda db: search(db, words, agent=agent, limit=limit))
 
     async def delete(self, session: str) -> bool:
         """Forget it with all its turns; whether it was there."""

@@ -46,13 +46,12 @@ def spaced(text: str) -> str:
     return apart if len(apart) > len(text) else ""
 
 
-def question(words: str) -> str:
-    """What FTS5 is asked for all of `words`, the last maybe a beginning; "" = there are none."""
+def phrases(words: str) -> list[str]:
+    """All that a turn must hold to be found by `words`: each a word, or signs side by side."""
     text = spaced(words) or words
     plain = _BESIDE.sub(lambda beside: beside[0] if is_sign(beside[0]) else " ", text)
-    phrases = [" ".join(part for part in run.split(SEPARATOR) if part) for run in plain.split(" ")]
-    asked = " ".join(f'"{phrase}"' for phrase in phrases if phrase)
-    return f"{asked}*" if asked else ""
+    runs = (" ".join(part for part in run.split(SEPARATOR) if part) for run in plain.split(" "))
+    return [run for run in runs if run]
 
 
 def joined(excerpt: str) -> str:
