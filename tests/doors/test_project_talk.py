@@ -168,3 +168,23 @@ def test_an_agent_that_waits_says_why(daemon: Daemon, name: str) -> None:
 def test_an_agent_that_is_not_there_is_none(daemon: Daemon) -> None:
     with pytest.raises(P42Error, match="no agent is called 'enginer', did you mean engineer"):
         daemon.ask("say", agent="@enginer", message="hello")
+
+
+def test_a_directory_that_is_not_there_is_told_of(daemon: Daemon, root: Path) -> None:
+    project(root, "lost", project="Lost", path="../nowhere", agentRef="engineer")
+    applied(daemon, root)
+    assert chat(daemon, "lost", "hello")["type"] == "response"
+    events = daemon.ask("events", ref="projectci/lost")["items"]
+    told = [each["message"] for each in events if each["reason"] == "NoDirectory"]
+    assert told == [
+        f"path: {root / 'nowhere'} is no directory; "
+        "messages are answered without what stands there"
+    ]  # fmt: skip
+
+
+def test_a_project_may_be_named_as_lists_name_its_companion(daemon: Daemon) -> None:
+    told = daemon.ask("project.forward", project="milk", target="project-tea-ai")
+    daemon.ask("project.unforward", project="milk")
+    assert (told["target"], told["companion"]) == ("tea", True)
+    with pytest.raises(InvalidInput, match="cannot be forwarded to itself"):
+        daemon.ask("project.forward", project="milk", target="project-milk-ai")

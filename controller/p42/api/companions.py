@@ -98,6 +98,9 @@ async def _saying(world: World, ref: Ref, text: str, *, heard_by: Ref) -> Say:
     spec, path = row.resource.spec, None
     if spec.get("path"):
         path = _beside(row.resource.place.file, spec["path"])
+        if not await asyncio.to_thread(path.is_dir):
+            text = f"path: {path} is no directory; messages are answered without what stands there"
+            world.journal.note(ref, "NoDirectory", text, warning=True)
     if spec.get("agentRef"):
         must_answer(world, spec["agentRef"])
     about = [f"Project {_title(world, ref)}" + (f" at {path}" if path is not None else "")]

@@ -11,6 +11,7 @@ from p42.model.called import the_project
 from p42.model.errors import InvalidInput
 from p42.model.ports import World
 from p42.model.refs import Ref, is_name
+from p42.wire.tekton import ci_name
 
 KIND = "ProjectCI"
 
@@ -47,7 +48,7 @@ class Shown:
 async def forward(world: World, request: Forward) -> Json:
     """From now on, over restarts, until `unforward`."""
     ref = _project(world, request.project)
-    target = _name(request.target)
+    target = _meant(world, _name(request.target))
     if target == ref.name:
         raise InvalidInput(f"{ref} cannot be forwarded to itself")
     await house_of(world).forwards.put(ref, target)
@@ -93,6 +94,12 @@ def target_of(world: World, ref: Ref) -> str:
         return said
     row = engine_of(world).view().rows.get(ref)
     return str(row.resource.spec.get("forwardTo") or "") if row is not None else ""
+
+
+def _meant(world: World, name: str) -> str:
+    """The project whose companion is called so, as lists show it; else the name itself."""
+    projects = (ref.name for ref in engine_of(world).view().rows if ref.kind == KIND)
+    return next((each for each in projects if ci_name(each) == name), name)
 
 
 def _where(world: World, ref: Ref, target: str) -> Json:
