@@ -21,7 +21,7 @@ from p42.ai.meter.meter import Reservation
 from p42.ai.meter.refusals import Repeated
 from p42.model.completion import Usage
 from p42.model.errors import Blocked
-from p42.stores.meter.audit import verified
+from p42.stores.meter.audit import summed, verified
 from p42.stores.state.database import Database
 from tests.meter.scene import DAY, Scene, Timepiece, hard, killed
 
@@ -39,6 +39,7 @@ class Metered(RuleBasedStateMachine):
         self.under_way: dict[str, tuple[Reservation, str, int]] = {}
         self.billed: dict[str, int] = {}
         self.spent: dict[str, int] = {}
+        self.guessed: list[int] = []
         self.count = 0
         self.open()
 
@@ -51,6 +52,7 @@ class Metered(RuleBasedStateMachine):
         self.scene = self.run(self._scene())
         for request, (_, month, worst) in self.under_way.items():
             self._bill(request, month, worst)
+            self.guessed.append(worst)
         self.under_way.clear()
 
     async def _scene(self) -> Scene:
@@ -101,6 +103,8 @@ class Metered(RuleBasedStateMachine):
             assert self.run(self.scene.settle(made, Usage(input=worst))) == cost, "billed twice"
         if outcome != "failed":
             self._bill(request, month, cost)
+        if outcome == "cut":
+            self.guessed.append(worst)
 
     async def _settled(self, made: Reservation, usage: Usage | None, outcome: str) -> int:
         return self.scene.settled(made, usage, outcome=outcome).cost
@@ -155,6 +159,9 @@ class Metered(RuleBasedStateMachine):
         self.database.close()
         self.runner.close()
         assert verified(self.home).what == ""
+        rows = summed(self.home, since=0, until=1 << 60)
+        assert sum(row.estimated for row in rows) == len(self.guessed)
+        assert sum(row.estimated_cost for row in rows) == sum(self.guessed)
         self.directory.cleanup()
 
 

@@ -31,7 +31,10 @@ from tests.meter.scene import DAY, JANUARY, Timepiece, hard, opened
 from tests.providers.vendors import AnthropicServer
 
 SPEC: dict[str, Any] = {"provider": "anthropic"}
-FIGURES = ["calls", "inputTokens", "outputTokens", "cachedTokens", "costMicroUsd", "unpriced"]
+FIGURES = [
+    "calls", "inputTokens", "outputTokens", "cachedTokens", "costMicroUsd", "unpriced",
+    "estimated", "estimatedMicroUsd",
+]  # fmt: skip
 JAN = ("--from", "2026-01", "--to", "2026-01")
 
 
@@ -76,7 +79,7 @@ def test_the_json_is_what_the_contract_says(p42: Run) -> None:
     assert (report["from"], report["to"]) == ("2026-01-01", "2026-01-31")
     assert report["total"] == {
         "calls": 10, "inputTokens": 8_105, "outputTokens": 210, "cachedTokens": 300,
-        "costMicroUsd": 7_200, "unpriced": 1,
+        "costMicroUsd": 7_200, "unpriced": 1, "estimated": 0, "estimatedMicroUsd": 0,
     }  # fmt: skip
     assert [list(row) for row in report["rows"]] == [[*KEYS, *FIGURES]] * 10
     assert report["rows"][0]["day"] == "2026-01-15"
@@ -124,7 +127,7 @@ async def test_what_was_answered_a_moment_ago_is_in_the_report(tmp_path: Path) -
 def test_csv_is_read_by_others(p42: Run) -> None:
     _, out, _ = p42(*JAN, "-o", "csv", "--by", "account,day")
     rows = list(csv.DictReader(io.StringIO(out)))
-    assert list(rows[0]) == [*KEYS, *FIGURES[:5]]
+    assert list(rows[0]) == [*KEYS, *FIGURES]
     assert sum(int(row["costMicroUsd"]) for row in rows) == 7_200
     assert {row["model"] for row in rows} == {""}
 

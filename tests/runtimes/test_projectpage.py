@@ -21,7 +21,8 @@ def pages(home: Path, now: list[float]) -> ProjectPages:
     return ProjectPages(LocalProcesses(os.environ, home=home), now=lambda: now[0])
 
 
-def repository(directory: Path) -> None:
+def repository(directory: Path) -> list[str]:
+    """With one commit; the beginning of a git command in it."""
     directory.mkdir()
     (directory / "README.md").write_text("# Tea\n\nBrews tea.\n")
     (directory / "AGENTS.md").write_text("Use tabs.\n")
@@ -29,6 +30,7 @@ def repository(directory: Path) -> None:
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "add", "."], check=True)
     subprocess.run([*git, "commit", "-qm", "tea: Boil water first"], check=True)
+    return git
 
 
 async def test_a_page_has_readme_agents_and_commits(tmp_path: Path) -> None:
@@ -38,6 +40,48 @@ async def test_a_page_has_readme_agents_and_commits(tmp_path: Path) -> None:
     assert " README.md]\n# Tea" in page
     assert " AGENTS.md]\nUse tabs." in page
     assert "tea: Boil water first" in page
+
+
+async def test_a_project_within_a_repository_has_the_commits_that_touch_it(tmp_path: Path) -> None:
+    """A monorepo: the project's directory holds no .git, and once there was no log then."""
+    git = repository(tmp_path / "mono")
+    for name in ("tea", "coffee", "new"):
+        (tmp_path / "mono" / name).mkdir()
+    for name in ("tea", "coffee"):
+        (tmp_path / "mono" / name / "a").write_text("a")
+        subprocess.run([*git, "add", "."], check=True)
+        subprocess.run([*git, "commit", "-qm", f"{name}: Begin"], check=True)
+    kept = pages(tmp_path, [0.0])
+    page = await kept.page(tmp_path / "mono" / "tea")
+    assert "tea: Begin" in page
+    assert "coffee: Begin" not in page
+    assert "Boil water" not in page
+    assert await kept.page(tmp_path / "mono" / "new") == ""
+    whole = await kept.page(tmp_path / "mono")
+    assert all(words in whole for words in ("tea: Begin", "coffee: Begin", "Boil water"))
+
+
+async def test_a_directory_in_no_repository_has_no_log(tmp_path: Path) -> None:
+    (tmp_path / "README").write_text("Brews tea.")
+    page = await pages(tmp_path, [0.0]).page(tmp_path)
+    assert "git log" not in page
+    assert "fatal" not in page
+
+
+async def test_a_bare_repository_within_a_project_is_not_asked(tmp_path: Path) -> None:
+    """Its files are a repository's own configuration, and may have come with any clone."""
+    git = repository(tmp_path / "tea")
+    bare = tmp_path / "bare"
+    subprocess.run([*git, "clone", "-q", "--bare", str(tmp_path / "tea"), str(bare)], check=True)
+    assert await pages(tmp_path, [0.0]).page(bare) == ""
+
+
+async def test_a_repositorys_own_configuration_changes_no_log(tmp_path: Path) -> None:
+    git = repository(tmp_path / "tea")
+    for key, value in (("log.follow", "true"), ("core.fsmonitor", f"touch {tmp_path}/ran; false")):
+        subprocess.run([*git, "config", key, value], check=True)
+    assert "Boil water" in await pages(tmp_path, [0.0]).page(tmp_path / "tea")
+    assert not (tmp_path / "ran").exists()
 
 
 async def test_it_is_kept_for_a_moment_and_then_read_again(tmp_path: Path) -> None:

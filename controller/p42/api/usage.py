@@ -102,4 +102,6 @@ def _total(rows: Iterable[Sum]) -> Json:
         "cachedTokens": sum(row.cached for row in found),
         "costMicroUsd": sum(row.cost for row in found),
         "unpriced": sum(row.unpriced for row in found),
+        "estimated": sum(row.estimated for row in found),
+        "estimatedMicroUsd": sum(row.estimated_cost for row in found),
     }  # fmt: skip

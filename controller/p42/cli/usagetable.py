@@ -12,16 +12,16 @@ from p42.model.money import usd
 KEYS = ("account", "agent", "model", "day")
 FIGURES = ("calls", "inputTokens", "outputTokens", "cachedTokens", "costMicroUsd")
 NARROWEST = 4  # columns; a shorter bar tells nothing
+TOLD = ("unpriced", "estimated", "estimatedMicroUsd")  # how far the figures can be trusted
 HEADS = ("CALLS", "INPUT", "OUTPUT", "CACHED", "COST")
 
 
 def as_csv(rows: list[dict[str, Any]]) -> None:
     """RFC 4180 but for its line ends; what was summed over is empty."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow([*KEYS, *FIGURES])
-    writer.writerows(
-        [["" if row[k] is None else row[k] for k in (*KEYS, *FIGURES)] for row in rows]
-    )
+    columns = (*KEYS, *FIGURES, *TOLD)
+    writer.writerow(columns)
+    writer.writerows([["" if row[k] is None else row[k] for k in columns] for row in rows])
 
 
 def show(report: dict[str, Any], keys: list[str]) -> None:
@@ -41,7 +41,17 @@ def show(report: dict[str, Any], keys: list[str]) -> None:
         heads, total = [*heads, ""], [*total, ""]
     tables.show(heads, [*cells, total])
     terminal.notice(f"from {report['from']} to {report['to']} (UTC)")
-    unpriced = report["total"]["unpriced"]
+    _footnotes(report["total"])
+
+
+def _footnotes(total: dict[str, Any]) -> None:
+    estimated, unpriced = total["estimated"], total["unpriced"]
+    if estimated:
+        many = "so it stands at its" if estimated == 1 else "so they stand at their"
+        terminal.notice(
+            f"nobody counted {estimated:,} of these calls, {many} worst case: "
+            f"{usd(total['estimatedMicroUsd'])} of {usd(total['costMicroUsd'])}"
+        )
     if unpriced:
         many = "1 call has no known price and counts" if unpriced == 1 else (
             f"{unpriced:,} calls have no known price and count"

@@ -7,6 +7,7 @@ look-around, digits spelled out. Annotations speak to the rest of p42:
     x-p42-refers: KIND       the text names a resource of that kind
     x-p42-default-of: KIND   left out, it falls to the resource of that kind that says `default`
     x-p42-file: true         the text names a file beside the manifest
+    x-p42-text: true         that file is UTF-8 text and not empty
     x-p42-lock: true         what it gives is pinned in `forged/NAME.lock.yaml` beside the manifest
     x-p42-key: true          the text says where a secret stands
     x-p42-says: TEXT         what is wrong when the schema it stands in refuses, for a person

@@ -9,6 +9,7 @@ source may change what runs, and nobody else.
 # ruff: noqa: PTH117, PTH118, PTH120
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -47,6 +48,7 @@ def attach(
     named = [found for marked in entry.files for found in picked(value, marked)]
     locks = {path: lock_of(value) for marked in entry.locks for path, _ in picked(value, marked)}
     named += locks.items()
+    texts = {path for marked in entry.texts for path, _ in picked(value, marked)}
     if not named:
         return NOTHING
     files: dict[str, bytes] = {}
@@ -67,7 +69,7 @@ def attach(
             if path in locks and reading.state == "missing":
                 continue
             files[name] = reading.data
-            flaw = _flaw(reading)
+            flaw = _flaw(reading, is_text=path in texts)
         if flaw is not None:
             findings.append(_finding(document, path, name, flaw))
     return Attached(files, signatures, tuple(findings), busy, fresh)
@@ -101,13 +103,30 @@ def _inside(name: str, target: str, root: str) -> str | None:
     return links.within(target, root)
 
 
-def _flaw(reading: disk.Reading) -> Flaw | None:
+def _flaw(reading: disk.Reading, *, is_text: bool) -> Flaw | None:
     if reading.state == "missing":
         return "file-missing", "is not there", "paths are relative to the manifest"
     if reading.state == "unreadable":
         return "file-unreadable", f"cannot be read: {reading.why}", ""
     if reading.state == "large":
         return "too-large", f"is larger than {SIZE_LIMIT:,} bytes", ""
+    return _no_text(reading.data) if is_text and reading.state == "read" else None
+
+
+def _no_text(data: bytes) -> Flaw | None:
+    """As strict as with a text within the manifest, which is not empty and holds no NUL."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "encoding", "is UTF-16, not UTF-8", "save it as UTF-8"
+    if b"\0" in data:
+        return "encoding", "holds a NUL, so it is no UTF-8 text", "save it as UTF-8"
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        what = f"line {line}: byte 0x{error.object[error.start]:02x} is not UTF-8"
+        return "encoding", what, "save it as UTF-8"
+    if not text.strip():
+        return "file-empty", "is empty", "write the text into it, or take the field out"
     return None
 
 

@@ -38,6 +38,7 @@ class KindEntry(NamedTuple):
     refs: tuple[tuple[Marked, str], ...]  # where it names resources, and of which kind
     defaulted: tuple[tuple[Marked, str], ...]  # references that fall to the default of a kind
     locks: tuple[Marked, ...] = ()  # where it gives what is pinned in a lock beside the manifest
+    texts: tuple[Marked, ...] = ()  # those of `files` that are UTF-8 text and not empty
 
 
 class KindBook:
@@ -81,6 +82,7 @@ def entry(folder: str, schema: Schema) -> KindEntry:
         refs=tuple((path, kind) for path, word, kind in marks if word == "x-p42-refers"),
         defaulted=tuple((path, kind) for path, word, kind in marks if word == "x-p42-default-of"),
         locks=tuple(path for path, word, _ in marks if word == "x-p42-lock"),
+        texts=tuple(path for path, word, _ in marks if word == "x-p42-text"),
     )
 
 

@@ -27,6 +27,8 @@ COMMITS = 15
 FRESH = 30.0  # s it is kept: a chat asks for it with every message
 KEPT = 64  # pages
 GIT = 5.0  # s; a repository that needs longer is left out
+# A bare repository that came with a clone is no project's; --follow would rename a directory.
+WITHIN = ("-c", "safe.bareRepository=explicit", "-c", "log.follow=false")
 CODE = 12  # hex digits of a fence
 CUT = "\n[...]"
 FILES = (("README.md", "README.rst", "README.txt", "README"), NAMES)
@@ -61,10 +63,9 @@ class ProjectPages:
         return kept[1]
 
     async def _commits(self, directory: Path) -> str:
-        if not (directory / ".git").exists():
-            return ""
-        argv = [*safegit.GIT, "-C", str(directory), "log", "--oneline", "--no-decorate",
-                f"-{COMMITS}"]  # fmt: skip
+        """Those that touch `directory`, of whatever repository it is in; "" = it is in none."""
+        argv = [*safegit.GIT, *WITHIN, "-C", str(directory), "log", "--oneline", "--no-decorate",
+                f"-{COMMITS}", "--", "."]  # fmt: skip
         try:
             run = await self._processes.run(argv, timeout=GIT, env=safegit.GIT_ENVIRONMENT)
         except P42Error:

@@ -9,7 +9,7 @@ from p42.ai.meter.limits import MOST_TOKENS, is_count, is_price
 from p42.model.completion import Usage
 from p42.model.errors import InvalidInput
 from p42.model.money import Price
-from p42.stores.meter.rows import Bill, Reserved
+from p42.stores.meter.rows import Bill, Reserved, estimated
 
 LONGEST_CALL = 1e6  # s; a latency above it is a clock that broke
 # A vendor's id of a call: `req_011C...`, `chatcmpl-...`, a UUID. What is another shape is none, and
@@ -43,6 +43,7 @@ def bill_of(
         cost: int | None = price.cost(usage)
     else:  # without a price what was priced counts at its worst, unless nothing was used
         cost = row.worst if usage.input or usage.output else 0
+        outcome = estimated(outcome) if cost else outcome
     return Bill(
         row.request, usage.input, usage.output, usage.cached, usage.stored, cost, spent, vendor,
         outcome,

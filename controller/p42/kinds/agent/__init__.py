@@ -23,7 +23,9 @@ def _facts(want: Want[Agent]) -> Facts:
     """The whole spec, defaults completed, with the text of the persona wherever it stands."""
     facts: dict[str, Any] = want.spec.model_dump(mode="json", by_alias=True)
     if want.spec.persona_file is not None:
-        facts["persona"] = want.files[want.spec.persona_file].decode(errors="replace")
+        # Reading has refused what is no text; a spec that was good before it did is kept.
+        data = want.files[want.spec.persona_file]
+        facts["persona"] = data.decode("utf-8-sig", errors="replace")
     return facts
 
 

@@ -30,7 +30,9 @@ class Memory(Part):
 
     window: Count = Field(20, description="The last so many messages.")
     keep_first: Whole = Field(0, description="The first so many messages, always.")
-    max_tokens: Count | None = Field(None, description="All of it within so many tokens.")
+    max_tokens: Count | None = Field(
+        None, description="All of it within so many tokens; left out, what the model takes."
+    )
     summarize: bool = Field(
         True, description="Whether a summary of what lies between goes in as system text."
     )
@@ -123,8 +125,8 @@ class Agent(Part):
     persona: Text | None = Field(None, description="Who it is: the system text.")
     persona_file: Line | None = Field(
         None,
-        description="File with the persona, relative to the manifest and inside its source.",
-        json_schema_extra={"x-p42-file": True},
+        description="UTF-8 file with the persona, relative to the manifest and inside its source.",
+        json_schema_extra={"x-p42-file": True, "x-p42-text": True},
     )
     project_path: Place | None = Field(
         None,

@@ -26,7 +26,7 @@ from p42.model.faults import fault
 from p42.model.ports import Entry
 from p42.runtimes.disk import dirs
 from p42.runtimes.disk.follow import follow
-from p42.runtimes.projectfiles import within
+from p42.runtimes.projectfiles import spelled, within
 
 MAX_LOOK = 4 * 1024 * 1024  # bytes; a command is small, and what is larger is not ours
 SPARE = ".p42"  # where unfinished files stand; git ignores it, `names` does not show it
@@ -162,8 +162,10 @@ class DiskFiles:
         return os.access(path, os.X_OK) and path.is_file()
 
     def reads(self, path: Path) -> bool:
-        """Whether at `path` is a file that may be read, and that is in its directory."""
-        return within(path) is not None
+        """Whether at `path`, its name in any case, is a file that may be read, and that is in its
+        directory."""
+        names = spelled(path.parent, path.name)
+        return any(within(path.parent / name) is not None for name in names)
 
     def follow(self, directory: Path) -> AsyncIterator[frozenset[str]]:
         """Names in `directory` that may have changed, until closed. Hints: may lose or double."""

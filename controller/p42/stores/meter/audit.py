@@ -34,7 +34,8 @@ from p42.stores.state.rows import unsealed
 
 class Sum(NamedTuple):
     """Calls of one account, agent, model and day (UTC). `cost` in micro-USD; `unpriced` counts the
-    calls whose price was not known."""
+    calls whose price was not known. `estimated` counts those that nobody counted (or priced, when
+    they had ended): they stand at their worst case, which is `estimated_cost` of `cost`."""
 
     account: str
     agent: str
@@ -46,6 +47,8 @@ class Sum(NamedTuple):
     cached: int
     cost: int
     unpriced: int
+    estimated: int
+    estimated_cost: int
 
 
 @dataclass(frozen=True, slots=True)

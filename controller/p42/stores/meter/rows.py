@@ -22,6 +22,9 @@ NOTHING = "0" * 64  # the hash before the first call
 LONGEST = 200  # characters of a vendor's request id, its own choice; ours come with 36
 DAY = 86_400_000  # ms
 UNKNOWN = "unknown"  # the outcome of a call that was under way when p42 was killed
+# Ends the outcome of any other call whose bill is a guess: `cut-estimated`. Within the outcome, so
+# that the chain vouches for it and a journal from before is what it was.
+ESTIMATED = "-estimated"
 
 
 class Reserved(NamedTuple):
@@ -54,8 +57,14 @@ class Bill(NamedTuple):
     @classmethod
     def at_worst(cls, row: Reserved, *, latency: int = 0, vendor: str = "",
                  outcome: str = UNKNOWN) -> Bill:  # fmt: skip
-        """What is billed where nobody knows what was used."""
-        return cls(row.request, row.input, row.output, 0, 0, row.worst, latency, vendor, outcome)
+        """What is billed where nobody knows what was used; its outcome says so."""
+        told = estimated(outcome)
+        return cls(row.request, row.input, row.output, 0, 0, row.worst, latency, vendor, told)
+
+
+def estimated(outcome: str) -> str:
+    """The outcome of a call that nobody counted: what it cost is its worst case, a guess."""
+    return outcome if outcome == UNKNOWN else f"{outcome}{ESTIMATED}"
 
 
 class Call(NamedTuple):

@@ -18,7 +18,8 @@ HAS_CALL = "SELECT 1 FROM calls WHERE number = ? AND hash = ?"
 KNOWN = """SELECT asked.value, sum(coalesce(cost, 0)) FROM json_each(?) AS asked
     JOIN calls ON request = asked.value
         OR (request > asked.value || '#' AND request < asked.value || '$')
-    WHERE outcome NOT IN ('failed', 'cancelled') OR cost > 0 GROUP BY asked.value"""
+    WHERE outcome NOT IN ('failed', 'cancelled', 'failed-estimated', 'cancelled-estimated')
+        OR cost > 0 GROUP BY asked.value"""
 
 PUT_RESERVATION = """INSERT OR REPLACE INTO reservations
     (request, at, account, agent, model, input, output, worst, seal)
@@ -36,9 +37,12 @@ EMPTY = ("DELETE FROM reservations", "DELETE FROM spendings", "DELETE FROM windo
 EMPTY_CALLS = "DELETE FROM calls"
 DROP_CALLS_AFTER = "DELETE FROM calls WHERE number > ?"
 
+# The last two: how many calls nobody counted, and what those are billed as.
 SUMMED = """SELECT account, agent, model, date(at / 1000, 'unixepoch') AS day, count(*),
-    sum(input), sum(output), sum(cached), sum(coalesce(cost, 0)), sum(cost IS NULL)
-    FROM calls NOT INDEXED WHERE at >= ? AND at < ?
+    sum(input), sum(output), sum(cached), sum(coalesce(cost, 0)), sum(cost IS NULL),
+    sum(guessed), sum(guessed * coalesce(cost, 0))
+    FROM (SELECT *, outcome = 'unknown' OR outcome GLOB '*-estimated' AS guessed
+        FROM calls NOT INDEXED) WHERE at >= ? AND at < ?
     GROUP BY account, agent, model, day ORDER BY account, agent, model, day"""
 TOTALS = """SELECT account, strftime('%Y-%m', at / 1000, 'unixepoch'), sum(cost)
     FROM calls NOT INDEXED WHERE cost > 0 GROUP BY 1, 2"""

@@ -4,7 +4,8 @@
                               file it came from, so that there are never two of one id
     any other: a stray        OLDER      of a conversation that has all of it by now; goes when that
                                          is written next
-                              OTHER      of an id that somebody else has here; only looked at
+                              OTHER      of an id that somebody else has here, or of messages
+                                         that no conversation holds; only looked at
                               LEFT       p42 wrote it, and has forgotten what it was
                               FORGOTTEN  of a conversation that was deleted; goes at once
                               a stamp    cannot be read; is looked at again when it has changed
@@ -18,7 +19,7 @@ import hashlib
 import re
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from p42.model.session import Session
 from p42.stores.sessions.file import SessionFile
@@ -102,6 +103,16 @@ def file_of(session: Session) -> str:
         return session.file
     day = time.strftime("%Y-%m-%d", time.localtime(session.created))
     return f"{day}/session-{int(session.created)}-{slug(session.title)}-{tail(session.id)}.json"
+
+
+def unlike(path: str, others: Container[str]) -> str:
+    """`path`, or one like it that is none of `others`."""
+    number, found = 1, path
+    head, _, end = path.rpartition("-")
+    while found in others:
+        number += 1
+        found = f"{head}-{number}-{end}"
+    return found
 
 
 def is_ours(path: str, session: str) -> bool:

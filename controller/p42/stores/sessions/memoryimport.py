@@ -2,8 +2,10 @@
 conversations: an original's memory, whenever it came, and p42's own after sessions.db was lost.
 
 A file that cannot be read is told of once, with its name and why, and the others are read all the
-same. Each conversation is kept in one transaction with the name of its file, so a start that is
-broken off goes on where it was, and nothing is there twice.
+same. So is one with messages that no conversation can hold: what it can is taken in and goes on in
+another file, and the one that was read stays as it is. Each conversation is kept in one transaction
+with the name of its file, so a start that is broken off goes on where it was, and nothing is there
+twice.
 """
 
 from __future__ import annotations
@@ -12,9 +14,11 @@ import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from p42.model.errors import P42Error
+from p42.model.session import Session
 from p42.stores.sessions.memoryfiles import (
     FORGOTTEN,
     LEFT,
@@ -23,6 +27,7 @@ from p42.stores.sessions.memoryfiles import (
     MemoryFiles,
     file_of,
     is_ours,
+    unlike,
 )
 from p42.stores.sessions.memoryread import Found, has, read, stamp_of
 from p42.stores.sessions.sessions import SqliteSessions
@@ -30,6 +35,7 @@ from p42.stores.state.rows import clean
 
 BATCH = 50  # conversations that are kept in one transaction
 HELD = 4 << 20  # characters of them; then it is enough
+MOST_KINDS = 3  # of odd messages, named of one file
 MOST_TOLD = 20  # files that are told of one by one; the journal holds few events
 EVERY = 1 << 40  # sessions: more than there are
 MARKS = frozenset({OLDER, OTHER, LEFT, FORGOTTEN})
@@ -124,10 +130,10 @@ class MemoryImport:
             batch += [found] if found is not None else []
             size = sum(len(turn.content) for each in batch for turn in each.turns)
             if batch and (len(batch) == BATCH or size > HELD or number == len(paths)):
-                taken = await self._sessions.put_all([(each.session, each.turns) for each in batch])
-                refused = [
-                    each.session.file for each, new in zip(batch, taken, strict=True) if not new
-                ]
+                taken = await self._sessions.put_all([(self._own(f), f.turns) for f in batch])
+                for each in (found for found, new in zip(batch, taken, strict=True) if new):
+                    self._left_alone(each)
+                refused = [f.session.file for f, new in zip(batch, taken, strict=True) if not new]
                 yield refused, sum(taken)
                 batch = []
 
@@ -140,6 +146,30 @@ class MemoryImport:
         self._unread(path, f"{found.why}; mend it and `p42 restart`, or remove it")
         return None
 
+    def _own(self, found: Found) -> Session:
+        """The conversation with the file it is mirrored to: a new one, where writing over the one
+        that was read would lose something; "" = as any."""
+        if not found.odd:
+            return found.session
+        session = replace(found.session, file="")
+        path = file_of(session)
+        if path in self._names:
+            return replace(session, file=unlike(path, self._names))
+        return session
+
+    def _left_alone(self, found: Found) -> None:
+        """Tell of what was not taken in, if anything; the file is nobody's own."""
+        if not found.odd:
+            return
+        path, count = found.session.file, len(found.odd)
+        self._marks.append((path, found.session.id, OTHER))
+        kinds = sorted(set(found.odd))
+        what = ", ".join(kinds[:MOST_KINDS]) + (", ..." if len(kinds) > MOST_KINDS else "")
+        self._unread(
+            path, f"{count} of its messages p42 cannot keep ({what}); the file stays as it is, and "
+            "the conversation goes on in another", in_part=True,
+        )  # fmt: skip
+
     async def _double(self, path: str) -> None:
         """A second file of a conversation that is here."""
         found = await self._read(path)
@@ -148,17 +178,21 @@ class MemoryImport:
         session = found.session.id
         said = tuple(await self._sessions.turns(session))
         if has(said, found.turns):
-            self._marks.append((path, session, OLDER))
+            if found.odd:
+                self._left_alone(found)
+            else:
+                self._marks.append((path, session, OLDER))
             return
         self._marks.append((path, session, OTHER))
         self._unread(path, f"another conversation has its id, {session!r}, and stays")
 
-    def _unread(self, path: str, why: str) -> None:
+    def _unread(self, path: str, why: str, *, in_part: bool = False) -> None:
         self._told += 1
+        what = "was not read in whole" if in_part else "was not read in"
         if self._told <= MOST_TOLD:
-            self._tell(f"memory/sessions/{path} was not read in: {why}")
+            self._tell(f"memory/sessions/{path} {what}: {why}")
         else:
-            _log.warning("memory/sessions/%s was not read in: %s", path, why)
+            _log.warning("memory/sessions/%s %s: %s", path, what, why)
 
     def _sum_up(self) -> None:
         more = self._told - MOST_TOLD

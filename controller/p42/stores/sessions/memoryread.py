@@ -1,7 +1,8 @@
 """MemoryRead: one file of an original's `memory/sessions` as a conversation.
 
 The files are foreign: slugs may hold anything, a state may say active after an end, and times may
-be none. A time that is none is taken from what stands beside it, and loses no word.
+be none. A time that is none is taken from what stands beside it, and loses no word. What no turn
+can hold, messages of other roles first of all, is named, so that its file is never written over.
 """
 
 from __future__ import annotations
@@ -23,14 +24,20 @@ from p42.stores.state.rows import clean
 
 LARGEST = 16 << 20  # bytes of one file
 TITLE = 80  # characters
+SHOWN = 30  # characters of a foreign role
+ROLES = ("user", "assistant")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What stands in a file. `session.file` is its path."""
+    """What stands in a file. `session.file` is its path.
+
+    `odd`: of each message that no turn holds as it stands, what is odd; () = all of it was read.
+    """
 
     session: Session
     turns: tuple[Turn, ...]
+    odd: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +100,9 @@ def _stamp(seen: os.stat_result) -> str:
 
 
 def _conversation(body: Mapping[str, Any], path: str, *, otherwise: Instant) -> Found:
-    created = _instant(body.get("created_at"))
-    turns = tuple(_turns(body.get("messages"), otherwise if created is None else created))
+    created, messages = _instant(body.get("created_at")), body.get("messages") or []
+    every = messages if isinstance(messages, list) else [messages]
+    turns = tuple(_turns(every, otherwise if created is None else created))
     if created is None:
         created = turns[0].at if turns else otherwise
     last = max(_instant(body.get("updated_at")) or created, *(t.at for t in turns), created)
@@ -106,7 +114,7 @@ def _conversation(body: Mapping[str, Any], path: str, *, otherwise: Instant) -> 
         command=clean(str(command.get("name") or "")),
         answered=clean(str(metadata.get("model") or ""))[:LONGEST], file=path,
     )  # fmt: skip
-    return Found(session, turns)
+    return Found(session, turns, tuple(why for each in every if (why := _odd(each))))
 
 
 def _part(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -114,16 +122,27 @@ def _part(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _turns(messages: Any, at: Instant) -> Iterator[Turn]:
+def _turns(messages: Sequence[Any], at: Instant) -> Iterator[Turn]:
     """`at`: of a message that has no time and is the first."""
     number = 0
-    for each in messages if isinstance(messages, list) else ():
-        if not isinstance(each, Mapping) or each.get("role") not in ("user", "assistant"):
+    for each in messages:
+        if not isinstance(each, Mapping) or each.get("role") not in ROLES:
             continue
         at = _instant(each.get("timestamp")) or at
-        content = clean(str(each.get("content", "")))
+        said = each.get("content")
+        content = clean(str("" if said is None else said))
         yield Turn(number, each["role"], content, at, bool(each.get("cut")))
         number += 1
+
+
+def _odd(message: Any) -> str:
+    """Why no turn holds it as it stands; "" = one does."""
+    if not isinstance(message, Mapping):
+        return "no message"
+    role = message.get("role")
+    if role not in ROLES:
+        return f"role {clean(str(role))[:SHOWN]!r}" if role else "no role"
+    return "" if isinstance(message.get("content"), str) else "content that is no text"
 
 
 def _title(turns: tuple[Turn, ...]) -> str:
