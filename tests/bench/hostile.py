@@ -15,7 +15,6 @@ core to itself.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import multiprocessing
 import os
@@ -89,33 +88,41 @@ def cores() -> set[int]:
     return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
 
 
-def crowd_of(port: int, count: int, there: Event, over: Event, cores: set[int] | None) -> None:
-    """The crowd, until `over`; `there` once it has all come."""
+def crowd_of(
+    port: int,
+    count: int,
+    there: Event,
+    over: Event,
+    did: multiprocessing.Queue[str],
+    cores: set[int] | None,
+) -> None:
+    """The crowd, until `over`; `there` once it has all come, and what it did once it is over."""
     apart_from_others(cores)
 
-    async def coming() -> None:
-        crowd = Crowd(port, count)
-        running = asyncio.ensure_future(crowd.run())
-        while not over.is_set():
-            await asyncio.sleep(0.05)
-            if sum(crowd.comings.values()) >= count * 0.95:
-                there.set()
-        running.cancel()
+    crowd = Crowd(port, count)
 
-    asyncio.run(coming())
+    def looks() -> bool:
+        if sum(crowd.comings.values()) >= count * 0.95:
+            there.set()
+        return over.is_set()
+
+    crowd.run(looks)
+    did.put(crowd.told())
 
 
 @contextmanager
-def beside(port: int, count: int, cores: set[int] | None = None) -> Iterator[None]:
-    """Within the block the crowd is there."""
-    there, over = FORKING.Event(), FORKING.Event()
-    crowd = FORKING.Process(target=crowd_of, args=(port, count, there, over, cores))
+def beside(port: int, count: int, cores: set[int] | None = None) -> Iterator[list[str]]:
+    """Within the block the crowd is there; behind it, in the list, what it did."""
+    there, over, told = FORKING.Event(), FORKING.Event(), list[str]()
+    did: multiprocessing.Queue[str] = FORKING.Queue()
+    crowd = FORKING.Process(target=crowd_of, args=(port, count, there, over, did, cores))
     crowd.start()
     try:
         there.wait(60)
-        yield
+        yield told
     finally:
         over.set()
+        told.append(did.get(timeout=10))
         crowd.join(10)
         crowd.kill()
 
@@ -144,7 +151,7 @@ def measure(
         with beside(elsewhere, count):
             time.sleep(SETTLED)
             rows["elsewhere"].append(good(port, seconds))
-        with beside(port, count):
+        with beside(port, count) as did:
             rows["coming"].append(good(port, SETTLED))
             rows["beside"].append(good(port, seconds))
             most = max(most, server.memory_info().rss)
@@ -155,6 +162,7 @@ def measure(
     told = {word: told_of(word, each) for word, each in rows.items()}
     print(f"    p99 beside: {told['beside'] / told['alone']:.2f} times that alone, "
           f"{told['beside'] / told['elsewhere']:.2f} times that on a machine as busy")  # fmt: skip
+    print(f"    the crowd: {did[0]}")
     if "apart" in told:
         print(f"    on a core of its own: {told['apart'] / told['pinned']:.2f} times that alone")
     print(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,8 +29,8 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 async def beside(port: int) -> tuple[Crowd, list[float]]:
     """What a good client sees beside the crowd, in seconds."""
-    crowd, took = Crowd(port, CROWD), list[float]()
-    running = asyncio.ensure_future(crowd.run())
+    crowd, took, over = Crowd(port, CROWD), list[float](), threading.Event()
+    running = asyncio.ensure_future(asyncio.to_thread(crowd.run, over.is_set))
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
@@ -40,8 +41,8 @@ async def beside(port: int) -> tuple[Crowd, list[float]]:
         took.append(time.monotonic() - began)
     writer.close()
     await writer.wait_closed()
-    running.cancel()
-    await asyncio.wait([running])
+    over.set()
+    await running
     return crowd, took
 
 

@@ -13,9 +13,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from p42.gateway.door import AT_ONCE, READ
+from p42.gateway.connection import ON, READ
+from p42.gateway.door import AT_ONCE
 from p42.gateway.limits import Deadlines, Limits
 from p42.keeper.turns import SHARE, Turns
+from p42.wire.port42 import STEPS
 from tests.doors.conftest import OPEN, PATIENT, Client, Opened
 
 ECHO = b'{"type":"echo","id":"%d"}\n'
@@ -83,17 +85,31 @@ async def test_a_request_behind_which_nothing_came_waits_for_no_turn(opened: OPE
 
 
 async def test_who_sends_more_than_a_bufferful_is_read_on_in_turn(opened: OPEN) -> None:
-    long = HALF + b"x" * (4 * READ)
+    long = HALF + b"x" * (2 * READ + ON)
     async with held(opened) as (door, line), door.client() as heavy:
         await heavy.send(long)
         await line.until(lambda: line.length == 1)
         assert door.door._budget.held == READ
         line.move()
         await line.until(lambda: line.length == 1)
-        assert door.door._budget.held == 2 * READ
+        assert door.door._budget.held == READ + ON
         await heavy.send(b'"}')
         await line.until(lambda: door.door._budget.held == 0, moving=True)
         assert (await heavy.line())["success"]
+
+
+@pytest.mark.parametrize("ends", [False, True])
+async def test_a_request_of_many_brackets_is_looked_at_in_turn_and_answered_whole(
+    opened: OPEN, ends: bool
+) -> None:
+    pairs = b",".join([b"[]"] * 2 * STEPS)
+    async with held(opened) as (door, line), door.client() as client:
+        await client.send(b'{"type":"echo","id":"many","payload":[%s]}' % pairs)
+        if ends:
+            client.writer.write_eof()
+        await line.until(lambda: line.length == 1)
+        await line.until(lambda: line.length == 0, moving=True)
+        assert (await client.line())["id"] == "many"
 
 
 async def late_ones(door: Opened, stack: AsyncExitStack, count: int) -> list[Client]:

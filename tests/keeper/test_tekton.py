@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,6 +74,16 @@ def test_a_bad_line_is_answered_and_the_connection_goes_on(client: Client) -> No
     client.say({"type": "ping"})
     client.sock.sendall(b"not json\n")
     assert client.hear() == {"type": "error", "error": "Invalid JSON"}
+    assert client.say({"type": "ping"})["type"] == "pong"
+
+
+@pytest.mark.parametrize(
+    "body", [{"type": "nope"}, {"type": "chat"}, {"content": 5}, {"content": " "}]
+)
+def test_a_message_without_a_text_is_told_so_and_asks_nobody(
+    client: Client, body: dict[str, Any]
+) -> None:
+    assert client.say(body)["error"] == "content: there is no text in it to be answered"
     assert client.say({"type": "ping"})["type"] == "pong"
 
 

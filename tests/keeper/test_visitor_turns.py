@@ -12,7 +12,7 @@ import pytest
 from p42.keeper.reactor import RINGS, Reactor
 from p42.keeper.turns import SHARE, Turns
 from p42.runtimes.companion import companion, visitor
-from p42.runtimes.companion.visitor import CHUNK
+from p42.runtimes.companion.visitor import CHUNK, ON
 from tests.keeper.test_visitor import Door
 
 PING = b'{"type":"ping"}\n'
@@ -75,10 +75,10 @@ def test_a_line_behind_which_nothing_came_waits_for_no_turn(held: Held) -> None:
 
 def test_who_sends_more_than_a_bufferful_is_read_on_in_turn(held: Held) -> None:
     heavy = held.client()
-    heavy.sendall(HALF + b"x" * (4 * CHUNK))
-    for number in (1, 2, 3):
+    heavy.sendall(HALF + b"x" * (CHUNK + 3 * ON))
+    for number in (0, 1, 2):
         held.until(lambda: held.length == 1)
-        assert held.companion._budget.held == number * CHUNK
+        assert held.companion._budget.held == CHUNK + number * ON
         held.move()
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from p42.wire.port42 import MAX_DEPTH, MAX_FRAME, Framer, Message, Request, Violation
+from p42.wire.port42 import MAX_DEPTH, MAX_FRAME, STEPS, Framer, Message, Request, Violation
 
 STATUS = b'{"type":"status","id":"t1"}'
 
@@ -166,3 +166,25 @@ def test_a_request_is_taken_apart_when_it_is_asked_for() -> None:
     framer.push(b'ng"} \r\n')
     assert framer.pull() == Request("ping", "")
     assert (framer.unread, framer.partial, framer.held) == (False, False, 0)
+
+
+@pytest.mark.parametrize("inside", [b"[],", b'"",', b'"\\\\\\\\",'])
+def test_of_a_request_of_many_brackets_so_much_is_looked_at_in_one_go(inside: bytes) -> None:
+    frame = b'{"type":"ping","payload":[' + inside * (3 * STEPS) + b"0]}"
+    framer, looks = Framer(), 0
+    framer.push(frame + STATUS)
+    while (message := framer.pull()) is None:
+        assert framer.unread, "there is more to look at, though nothing comes"
+        looks += 1
+    assert looks >= 6
+    assert isinstance(message, Request)
+    assert framer.pull() == Request("status", "t1")
+    assert not framer.unread
+
+
+def test_a_request_that_ends_within_the_limit_is_not_too_large_for_what_came_behind_it() -> None:
+    inside = b"[]," * (MAX_FRAME // 3 - 20)
+    frame = b'{"type":"ping","payload":[' + inside + b"0]}"
+    first, second = Framer().feed(frame + STATUS * 10)[:2]
+    assert isinstance(first, Request)
+    assert second == Request("status", "t1")

@@ -26,6 +26,8 @@ from p42.wire.budget import Budget
 from p42.wire.port42 import Framer, Request, Violation, complaint, failure
 
 INPUT_OVER = "its client's input ended, and a stream ends with it: keep the connection open"
+READ = 1 << 13  # bytes read at once: some hundred small requests
+ON = 1 << 15  # bytes read at once of a request of which so much is there that it is a long one
 FAREWELL = 1.0  # s; a last reply is in the kernel's hands at once, unless nobody reads
 
 
@@ -43,12 +45,13 @@ class Connection(asyncio.BufferedProtocol):
         *,
         group: asyncio.TaskGroup,
         left: Callable[[Connection], None],
-        room: bytearray,
+        room: memoryview,
         turns: Turns,
         budget: Budget,
     ) -> None:
         self._dispatch, self._limits, self._group, self._left = dispatch, limits, group, left
         self._room, self._turns, self._budget = room, turns, budget
+        self._offered = 0  # bytes of the room that may be read into
         self._held = 0  # bytes of the budget
         self._loop = asyncio.get_running_loop()
         self._framer = Framer()
@@ -73,14 +76,15 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.set_write_buffer_limits(high=self._limits.outbox)
         self._arm()
 
-    def get_buffer(self, sizehint: int) -> bytearray:
+    def get_buffer(self, sizehint: int) -> memoryview:
         """asyncio: where to read into. It tells how much came before anybody else reads."""
-        return self._room
+        self._offered = READ if self._framer.held < READ else ON
+        return self._room[: self._offered]
 
     def buffer_updated(self, nbytes: int) -> None:
         """asyncio: so many bytes came."""
         self._framer.push(self._room[:nbytes])
-        self._filled = nbytes == len(self._room)
+        self._filled = nbytes == self._offered
         self._go_on()
         if not self._tasks:
             self._arm()
@@ -166,7 +170,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._next is not None:
             return
         found = self._framer.pull()
-        if found is None and self._over:
+        if found is None and self._over and not self._framer.unread:
             found = self._framer.end()
         if isinstance(found, Violation):
             self._break_off(found)
@@ -202,7 +206,8 @@ class Connection(asyncio.BufferedProtocol):
             raise
 
     async def _send(self, line: bytes) -> None:
-        await self._writable.wait()
+        if not self._writable.is_set():
+            await self._writable.wait()
         if not self._transport.is_closing():
             self._transport.write(line)
 

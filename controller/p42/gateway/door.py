@@ -14,15 +14,14 @@ import os
 import socket
 from collections.abc import Callable
 
-from p42.gateway.connection import Connection
+from p42.gateway.connection import ON, Connection
 from p42.gateway.dispatch import Answers
 from p42.gateway.limits import Limits
 from p42.keeper.turns import Turns
 from p42.wire.budget import Budget
 
-READ = 1 << 13  # bytes read at once: some hundred small requests, 2 ms to take apart
-SENT = 1 << 16  # bytes the kernel keeps unsent for a client; by itself it would take 4 MiB of each
-AT_ONCE = 4  # connections accepted before others are heard again; each takes 0.1 ms until it stands
+SENT = 1 << 14  # bytes the kernel keeps unsent for a client; by itself it would take 4 MiB of each
+AT_ONCE = 2  # connections accepted before others are heard again; each takes 0.1 ms until it stands
 BACKLOG = 1024  # as many as may connect while one is being accepted; the kernel may lower it
 RELIEF = 0.1  # s; descriptors come back when somebody closes one, so looking oftener is idle
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -50,7 +49,8 @@ class Door:
         self.empty = asyncio.Event()  # no connection is there
         self.empty.set()
         self._spare: int | None = None
-        self._room = bytearray(READ)  # of all connections: each is done with it before the next
+        # Of all connections: each is done with it before the next.
+        self._room = memoryview(bytearray(ON))
         self._turns = Turns(lambda do: asyncio.get_running_loop().call_soon(do))
         self._budget = Budget()
         self._coming: set[socket.socket] = set()  # accepted, and not yet a connection

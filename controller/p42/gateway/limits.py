@@ -27,7 +27,7 @@ class Limits:
     deadlines: Deadlines | None
     connections: int = MOST_CONNECTIONS
     together: int = 16  # requests of one connection that run at once; the others wait their turn
-    outbox: int = 1 << 16  # bytes unsent from which on nothing more is begun for this client
+    outbox: int = 1 << 14  # bytes unsent from which on nothing more is begun for this client
 
 
 def most_connections() -> int:

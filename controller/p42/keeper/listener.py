@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 
-BACKLOG = 512  # connections that wait while a child starts; the kernel cuts it to somaxconn
+BACKLOG = 1024  # connections that wait while a child starts; the kernel cuts it to somaxconn
 
 
 class Listener:

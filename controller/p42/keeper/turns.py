@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-SHARE = 16  # begun in one turn; 20 to 50 us each, so that a turn takes a millisecond
+SHARE = 8  # begun in one turn; 20 to 50 us each, and as much again to answer: half a millisecond
 
 
 class Turns:

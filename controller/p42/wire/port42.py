@@ -36,6 +36,7 @@ _OUTSIDE = re.compile(rb"[^ \t\r\n,:0-9eE+\-.truefalsn]")
 # What ends a run of string bytes: the quote, an escape, or a control byte (a raw newline).
 _INSIDE = re.compile(rb'["\\\x00-\x1f]')
 _STOPS = bytes(range(0x20)) + b'"\\'  # the same bytes
+STEPS = 1 << 9  # brackets, quotes and escapes judged at once: half a millisecond
 _WINDOW = 1 << 11  # bytes; a string that long is looked at ten times faster than by the pattern
 _GO_ESCAPES = re.compile(rb"[<>&]|\xe2\x80[\xa8\xa9]")
 
@@ -78,6 +79,7 @@ class Framer:
         self._quoted = False
         self._first = True  # no frame has begun yet: HTTP and TLS are still possible
         self._dead = False
+        self._tired = False  # the last scan ended before the bytes did
         self.unread = False  # bytes are here that `pull` has not looked at
 
     @property
@@ -90,27 +92,32 @@ class Framer:
         """Bytes that are kept: what is unread, and an unfinished frame."""
         return len(self._buffer)
 
-    def push(self, data: bytes | bytearray) -> None:
+    def push(self, data: bytes | memoryview) -> None:
         """Take bytes; none after a Violation or the end."""
         if data and not self._dead:
             self._buffer += data
             self.unread = True
 
     def pull(self) -> Message | None:
-        """The next message; None: more bytes have to come first. After a Violation always None."""
+        """The next message; None: more bytes have to come first, or, if some are still unread,
+        it has to be called again (so much is looked at in one go). After a Violation None."""
         if not self.unread:
             return None
         message = self._next()
         if isinstance(message, Violation):
             self._die()
         else:  # blanks behind a frame are no beginning of another
-            self.unread = message is not None and self._begin()
+            self.unread = self._tired if message is None else self._begin()
         return message
 
     def feed(self, data: bytes) -> list[Message]:
         """The messages that `data` completes, in order; at most one Violation, the last."""
         self.push(data)
-        return list(iter(self.pull, None))
+        found = []
+        while self.unread:
+            if (message := self.pull()) is not None:
+                found.append(message)
+        return found
 
     def end(self) -> Violation | None:
         """The other side will send no more: half a frame is a violation."""
@@ -133,7 +140,7 @@ class Framer:
             del self._buffer[:end]
             self._seen = 0
             return read_request(frame)
-        if end is None and len(self._buffer) > MAX_FRAME:
+        if end is None and not self._tired and len(self._buffer) > MAX_FRAME:
             return Violation.OVERSIZE
         return end
 
@@ -164,7 +171,10 @@ class Framer:
     def _scan(self) -> int | Violation | None:
         """The end of the frame, None while it is open; goes on where it stopped."""
         limit = min(len(self._buffer), MAX_FRAME)
-        while self._seen < limit:
+        self._tired = False
+        for _ in range(STEPS):
+            if self._seen >= limit:
+                return None
             if self._quoted:
                 self._seen = self._plain(limit)
             found = (_INSIDE if self._quoted else _OUTSIDE).search(self._buffer, self._seen, limit)
@@ -183,6 +193,7 @@ class Framer:
                 return Violation.UNPARSABLE
             if not self._depth:
                 return self._seen
+        self._tired = self._seen < limit
         return None
 
     def _plain(self, limit: int) -> int:

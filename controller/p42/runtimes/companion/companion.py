@@ -18,6 +18,7 @@ from p42.keeper.channel import Channel
 from p42.keeper.frames import Message
 from p42.keeper.peer import is_self, tells_owners, uid_of_peer
 from p42.keeper.reactor import Reactor
+from p42.keeper.slices import ask_short_slices
 from p42.keeper.sweeps import sweep_lightly
 from p42.keeper.turns import Turns
 from p42.runtimes.companion.broker import Question
@@ -25,7 +26,7 @@ from p42.runtimes.companion.visitor import Visitor
 from p42.wire.budget import Budget
 from p42.wire.tekton import Said, fitted
 
-AT_ONCE = 4  # connections accepted before others are heard again
+AT_ONCE = 2  # connections accepted before others are heard again
 MOST = 1024  # connections at once (CONTRACT, Wires); past that one that says nothing makes room
 KEPT_DESCRIPTORS = 32  # what else it opens; a question of each visitor comes on top
 SENTENCE = 200  # characters of an error a second time: all of it stays within one read
@@ -37,6 +38,7 @@ def main(spec: Mapping[str, Any], private: socket.socket, listeners: list[int]) 
     # The default, which a fork begins with, ends all for one client that hangs up unanswered.
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     sweep_lightly()
+    ask_short_slices()
     reactor = Reactor()
     Companion(reactor, spec, private, [socket.socket(fileno=fd) for fd in listeners])
     reactor.run()
@@ -121,6 +123,8 @@ class Companion:
                 visitor.say({"type": "health_response", **self._who(), **self._health()})
             case "info":
                 visitor.say({"type": "info_response", **self._who(), **self._about()})
+            case _ if not said.text.strip():
+                visitor.say(self._error("content: there is no text in it to be answered"))
             case _:
                 self._chat(visitor, said)
 
@@ -183,6 +187,8 @@ class Companion:
         match message.get("op"):
             case "retire":
                 self._retire()
+            case "spec":  # another model answers by now
+                self._spec = message["spec"]
             case "probe":
                 usage = resource.getrusage(resource.RUSAGE_SELF)
                 self._keeper.send(

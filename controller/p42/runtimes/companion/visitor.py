@@ -18,6 +18,7 @@ from p42.wire.budget import Budget
 from p42.wire.tekton import Bad, Lines, Said, line
 
 CHUNK = 8192  # bytes read at once
+ON = 1 << 15  # bytes read at once of a line of which so much is there that it is a long one
 LAST = 8  # times CHUNK: what had arrived before it was to close
 SENT = 1 << 14  # bytes the kernel keeps unsent for a client; by itself it would take 4 MiB of each
 FULL = 1 << 14  # bytes unread from which on a client is not heard any more
@@ -119,14 +120,15 @@ class Visitor:
 
     def _read(self) -> None:
         try:
-            data = self._sock.recv(CHUNK)
+            size = CHUNK if self._lines.held < CHUNK else ON
+            data = self._sock.recv(size)
         except BlockingIOError:
             return
         except OSError:
             self.close()
             return
         self._deaf = self._deaf or not data
-        self._filled = len(data) == CHUNK
+        self._filled = len(data) == size
         self._lines.push(data)
         self._step()
 
