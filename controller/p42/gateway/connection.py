@@ -28,6 +28,8 @@ from p42.wire.port42 import Framer, Request, Violation, complaint, failure
 INPUT_OVER = "its client's input ended, and a stream ends with it: keep the connection open"
 READ = 1 << 13  # bytes read at once: some hundred small requests
 ON = 1 << 15  # bytes read at once of a request of which so much is there that it is a long one
+FEW = 256  # bytes; so few may be all that a slow one sends at a time
+GRAIN = 1024  # bytes that one holds more before it is counted
 FAREWELL = 1.0  # s; a last reply is in the kernel's hands at once, unless nobody reads
 
 
@@ -83,8 +85,12 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """asyncio: so many bytes came."""
-        self._framer.push(self._room[:nbytes])
+        data = self._room[:nbytes]
         self._filled = nbytes == self._offered
+        if nbytes > FEW or not self._framer.longer(data):
+            self._framer.push(data)
+        elif self._framer.held - self._held < GRAIN:
+            return  # a slow one: nothing there to be begun, and its deadline runs
         self._go_on()
         if not self._tasks:
             self._arm()

@@ -98,6 +98,18 @@ class Framer:
             self._buffer += data
             self.unread = True
 
+    def longer(self, data: bytes | memoryview) -> bool:
+        """Take a few bytes that make the string of an unfinished frame longer, and no more than
+        that; False: they have to be pushed. Cheap: thousands of slow senders do nothing else."""
+        held = len(self._buffer)
+        if not (held and self._quoted and self._seen == held) or self.unread:
+            return False
+        if held + len(data) > MAX_FRAME or _INSIDE.search(data):
+            return False
+        self._buffer += data
+        self._seen = len(self._buffer)
+        return True
+
     def pull(self) -> Message | None:
         """The next message; None: more bytes have to come first, or, if some are still unread,
         it has to be called again (so much is looked at in one go). After a Violation None."""

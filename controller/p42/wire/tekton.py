@@ -19,6 +19,7 @@ READ = 4096  # bytes; the originals' message handler and projects chat read once
 CUT = " [cut here; `p42 chat` shows it whole]"
 _HTTP = re.compile(rb"[A-Z]{3,32} |PRI \*")
 _TLS = 0x16
+_OBJECT = ord("{")
 _BLANK = re.compile(rb"[ \t\r\n]*")
 
 Ends = Literal["", "silently", "after"]
@@ -66,6 +67,18 @@ class Lines:
         if data and not self._dead:
             self._buffer += data
             self.unread = True
+
+    def longer(self, data: bytes) -> bool:
+        """Take a few bytes that make an unfinished line of JSON longer, and no more than that;
+        False: they have to be pushed. Cheap: slow senders by the hundred do nothing else."""
+        held = len(self._buffer)
+        if not held or self.unread or self._searched != held or self._buffer[0] != _OBJECT:
+            return False
+        if b"\n" in data or held + len(data) > MAX_LINE:
+            return False
+        self._buffer += data
+        self._searched = len(self._buffer)
+        return True
 
     def pull(self) -> Said | Bad | None:
         """The next line; None: more bytes have to come first."""

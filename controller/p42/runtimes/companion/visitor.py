@@ -19,6 +19,8 @@ from p42.wire.tekton import Bad, Lines, Said, line
 
 CHUNK = 8192  # bytes read at once
 ON = 1 << 15  # bytes read at once of a line of which so much is there that it is a long one
+FEW = 256  # bytes; so few may be all that a slow one sends at a time
+GRAIN = 1024  # bytes that one holds more before it is counted
 LAST = 8  # times CHUNK: what had arrived before it was to close
 SENT = 1 << 14  # bytes the kernel keeps unsent for a client; by itself it would take 4 MiB of each
 FULL = 1 << 14  # bytes unread from which on a client is not heard any more
@@ -129,7 +131,10 @@ class Visitor:
             return
         self._deaf = self._deaf or not data
         self._filled = len(data) == size
-        self._lines.push(data)
+        if not (0 < len(data) <= FEW and self._lines.longer(data)):
+            self._lines.push(data)
+        elif self._lines.held - self._held < GRAIN:
+            return  # a slow one: nothing there to be heard, and its deadlines run
         self._step()
 
     def _may_hold(self, held: int) -> bool:
