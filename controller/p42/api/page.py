@@ -29,7 +29,8 @@ with `code`, the exit code of the command line, and `diagnostics` where a manife
 `code` in the data is the exit code where done is not all there is to say (2 = drift).
 
 Effect: `read` changes nothing, `write` only makes p42 look again, `person` is for the user alone
-and never on the gateway. `private` tells what people said; not to programs that p42 started.
+and never on the gateway. `private` tells what people said or speaks in their name: not for programs
+that p42 started, on neither door.
 With `gateway.auth = "token"` requests on the gateway also carry a [`"token"`](http.md).
 """
 _NAMES = {str: "text", bool: "true or false", int: "number", float: "number", type(None): "null"}

@@ -14,13 +14,15 @@ from __future__ import annotations
 import gc
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 from p42 import __version__
+from p42.ai.accounts.directory import Directory
 from p42.ai.programs.pinning import Pinning
 from p42.api.house import House
 from p42.config.overlays import overlays
@@ -33,6 +35,7 @@ from p42.engine.engine import Engine
 from p42.gateway.control import serve_control
 from p42.gateway.tcp import HOST, Gateway
 from p42.gateway.tokened import Book
+from p42.keeper.slices import ask_short_slices
 from p42.keeper.sweeps import sweep_lightly
 from p42.manifest.kindbook import KindBook
 from p42.manifest.read import Reader
@@ -40,6 +43,7 @@ from p42.manifest.rules import Rules
 from p42.manifest.write import StatusWriter
 from p42.model.errors import InvalidInput
 from p42.model.kind import AnyKind
+from p42.model.models import Answerer
 from p42.model.ports import World
 from p42.model.refs import Ref
 from p42.runtimes.agents.process import AgentProcesses
@@ -171,13 +175,19 @@ class Rooms:
             journal=self.journal, registry=registry, works=self.works,
             leases=self.leases,
             units=NoUnits(home / "run", settings.projects_idle_timeout) if offline else self.units,
-            models=self.thinking.accounts if self.thinking else NoModels(),
+            models=self.thinking.accounts if self.thinking else NoModels(self._asked(registry)),
             approvals=self.approvals, pins=DiskPins(home, self._manifest, processes),
         )  # fmt: skip
         if self.talking is None:
             return world
         sessions = cast(Any, self.talking.sessions)
         return replace(world, talks=self.talking.talks, sessions=sessions)
+
+    def _asked(self, registry: SqliteRegistry) -> Callable[[str | None, str], Answerer | None]:
+        """Whom a daemon of this home would ask."""
+        settings = self.settings
+        known = Directory(registry, default=settings.defaults_account, env=os.environ)
+        return partial(known.answerer, otherwise=settings.defaults_model)
 
     async def run(self, sources: Sequence[str], stop: Stop) -> None:
         """Everything runs until a stop is asked for."""
@@ -202,7 +212,8 @@ class Rooms:
                     lambda: serve_control(world, standing=standing, redactor=self.redactor),
                 ),
                 tended(
-                    "serving the gateway", lambda: self.gateway.run(world, redactor=self.redactor)
+                    "serving the gateway",
+                    lambda: self.gateway.run(world, standing=standing, redactor=self.redactor),
                 ),
                 tended("serving HTTP", lambda: self.web.run(world, redactor=self.redactor)),
             ):
@@ -212,6 +223,7 @@ class Rooms:
                 await self.web.tried.wait()
                 _log.info("%s", ready_message(self.settings.home, self.gateway))
                 sweep_lightly()
+                ask_short_slices()
                 gc.enable()  # daemon.serve has disabled it
                 gc.freeze()  # what is there now stays; later collections need not walk it
                 await stop.wait()

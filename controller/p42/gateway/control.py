@@ -13,7 +13,7 @@ from p42.gateway.dispatch import Dispatch
 from p42.gateway.door import BACKLOG, Door
 from p42.gateway.limits import Limits, most_connections
 from p42.gateway.peers import may_enter, owner_of_unix
-from p42.gateway.unsure import Everyone, Tells, chooser
+from p42.gateway.unsure import ASKS, Everyone, Tells, chooser
 from p42.model.faults import fault
 from p42.model.ports import World
 from p42.model.verb import Door as Where
@@ -46,7 +46,7 @@ async def serve_control(
 
 def _not_a_person(verb: AnyVerb) -> str:
     if verb.effect is Effect.PERSON or verb.private:
-        return f"{verb.name} is for a person; this program was started by p42 itself"
+        return f"{verb.name} is for a person; this program was started by p42 itself; {ASKS}"
     return ""
 
 

@@ -54,6 +54,16 @@ class Dispatch:
         """The verbs this door carries."""
         return frozenset(name for name, verb in self._verbs.items() if self._door in verb.doors)
 
+    def is_open(self, name: str) -> bool:
+        """Whether asking the verb of that name tells nothing of people, and costs and does nothing.
+
+        One that is not of this door does nothing either.
+        """
+        verb = self._verbs.get(name)
+        if verb is None or self._door not in verb.doors:
+            return True
+        return verb.effect is Effect.READ and not verb.private
+
     def effect_of(self, name: str) -> Effect | None:
         """What asking the verb of that name does; None = it is not of this door."""
         verb = self._verbs.get(name)

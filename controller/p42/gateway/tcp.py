@@ -10,13 +10,17 @@ import asyncio
 import errno
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
-from p42.gateway.dispatch import Dispatch
+from p42.gateway.callers import choosing
+from p42.gateway.dispatch import Answers, Dispatch
 from p42.gateway.door import BACKLOG, Door
 from p42.gateway.limits import Deadlines, Limits, most_connections
 from p42.gateway.peers import may_enter
 from p42.gateway.tokened import Book, Tokened
+from p42.gateway.unsure import Tells
 from p42.keeper.peer import tells_owners, uid_of_peer
 from p42.model.ports import World
 from p42.model.verb import Door as Where
@@ -42,17 +46,35 @@ class Gateway:
         self.note = ""
         self.tried = asyncio.Event()  # set once the first round of tries is over
 
-    async def run(self, world: World, *, redactor: Redactor | None = None) -> None:
-        """Serve until cancelled. Without a port: say so, and try again until there is one."""
+    async def run(
+        self, world: World, *, standing: Tells | None = None, redactor: Redactor | None = None
+    ) -> None:
+        """Serve until cancelled. Without a port: say so, and try again until there is one.
+
+        `standing` tells what a client is; None: all are people. `redactor` as Dispatch.
+        """
         dispatch = Dispatch(world, Where.GATEWAY, redactor=redactor)
         limits = Limits(deadlines=Deadlines(), connections=most_connections())
         while (listener := self._listen()) is None:  # noqa: ASYNC110 - no event tells of a port
             await asyncio.sleep(AGAIN)
         try:
             answers = Tokened(dispatch, self._book) if self._book else dispatch
-            await Door(answers, limits, admits=_admits).run(listener)
+            with self._choosing(dispatch, standing) as chooses:
+                await Door(answers, limits, admits=_admits, chooses=chooses).run(listener)
         finally:
             self.port = None
+
+    @contextmanager
+    def _choosing(
+        self, dispatch: Dispatch, standing: Tells | None
+    ) -> Iterator[Callable[[socket.socket], Answers] | None]:
+        """None: who asks is told by its token, or not at all on this system."""
+        tells = tells_owners() and Path("/proc/self").exists()
+        if self._book is not None or standing is None or not tells:
+            yield None
+            return
+        with choosing(dispatch, standing) as chooses:
+            yield chooses
 
     def _listen(self) -> socket.socket | None:
         troubles: list[str] = []

@@ -13,13 +13,13 @@ from typing import Protocol
 from p42.gateway.dispatch import Answers, Dispatch, Send
 from p42.keeper.lineage import pid_of_peer
 from p42.model.errors import Exit
-from p42.model.verb import Effect
 from p42.wire.port42 import Request, failure
 
 UNKNOWN = (
     "p42 cannot tell yet whether a person asks this or a program that it runs itself: its keeper "
     "does not answer; try again in a moment, and see `p42 logs daemon`"
 )
+ASKS = "it asks models with the token that it was given (docs/process-agents.md)"
 
 
 class Tells(Protocol):
@@ -44,7 +44,9 @@ class Everyone:
 
 
 class Unsure:
-    """It may read; with all else it waits to be known, and is refused if that does not come."""
+    """It may read, but nothing private; with all else it waits to be known, and is refused if that
+    does not come.
+    """
 
     def __init__(
         self,
@@ -57,7 +59,7 @@ class Unsure:
     async def answer(self, request: Request, send: Send) -> None:
         """As the dispatch does of what it turns out to be."""
         person = self._by_word["person"]
-        reads = person.effect_of(request.type) in (Effect.READ, None)
+        reads = person.is_open(request.type)
         if not reads:
             await self._known()
         found = self._by_word.get(self._word(), person if reads else None)

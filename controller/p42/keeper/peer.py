@@ -1,4 +1,4 @@
-"""Peer: which user is at the other end of a loopback TCP connection. Linux tells (sock_diag(7)).
+"""Peer: whose the other end of a loopback TCP connection is. Linux tells (sock_diag(7)).
 
 TCP carries no credentials, but on one machine both ends are sockets of one kernel: the other end's
 owner is asked for by its four numbers, in 0.1 ms however many sockets there are.
@@ -10,6 +10,7 @@ import os
 import socket
 import struct
 import sys
+from typing import NamedTuple
 
 _NETLINK_SOCK_DIAG = 4
 _BY_FAMILY = 20
@@ -20,6 +21,13 @@ _ASK = struct.Struct("=BBBBI")
 _ANY_STATE = 0xFFFFFFFF
 _NO_COOKIE = b"\xff" * 8
 _UID_AT = 4 + 48 + 12  # inet_diag_msg: four bytes, the socket id, then expires, rqueue, wqueue
+
+
+class Peer(NamedTuple):
+    """The socket at the other end: its owner's user id, and its number in /proc/PID/fd."""
+
+    uid: int
+    inode: int
 
 
 def tells_owners() -> bool:
@@ -35,6 +43,15 @@ def tells_owners() -> bool:
 
 def uid_of_peer(sock: socket.socket) -> int | None:
     """The user id that owns the other end of `sock`.
+
+    None if it has hung up, is nobody's any more, or cannot be told.
+    """
+    peer = peer_of(sock)
+    return None if peer is None else peer.uid
+
+
+def peer_of(sock: socket.socket) -> Peer | None:
+    """The other end of `sock`.
 
     None if it has hung up, is nobody's any more, or cannot be told. A socket whose owner has closed
     it shows uid 0 and inode 0, whoever it was: that is nobody, not root.
@@ -54,7 +71,7 @@ def is_self(sock: socket.socket) -> bool:
         return False
 
 
-def _ask(family: int, source: tuple[object, ...], target: tuple[object, ...]) -> int | None:
+def _ask(family: int, source: tuple[object, ...], target: tuple[object, ...]) -> Peer | None:
     if family not in (socket.AF_INET, socket.AF_INET6):
         return None
     identity = struct.pack("!HH", source[1], target[1])
@@ -71,4 +88,5 @@ def _ask(family: int, source: tuple[object, ...], target: tuple[object, ...]) ->
     if kind == _ERROR or len(answer) < _HEAD.size + _UID_AT + 8:
         return None
     uid, inode = struct.unpack_from("=II", answer, _HEAD.size + _UID_AT)
-    return int(uid) if inode else None  # no inode: its owner has closed it, and uid says nothing
+    # No inode: its owner has closed it, and uid says nothing.
+    return Peer(uid, inode) if inode else None

@@ -40,7 +40,7 @@ class Verb(Generic[Takes, Gives]):
     `takes` is a frozen dataclass: a door builds it strictly from JSON, unknown keys are errors.
     `legacy` marks the request types of the original Port 42 protocol. `named`: the request's own id
     is a field `id` of what it takes (a session's, in the original). `private`: it tells what people
-    said; programs that p42 started have no use for that.
+    said, or speaks in a person's name; not for programs that p42 started.
     """
 
     name: str
