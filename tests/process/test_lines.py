@@ -97,6 +97,37 @@ async def test_what_goes_wrong_is_told_and_the_next_message_starts_afresh(
         assert await ask(there, "count") == "1"
 
 
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("empty", "gave an empty answer$"),
+        (
+            "empty I know nothing",
+            "gave an empty answer; on standard error it says: I know nothing$",
+        ),
+        ("blank", "gave an empty answer$"),
+    ],
+)
+async def test_an_empty_answer_is_said_to_be_empty_and_the_program_stays(
+    tmp_path: Path, line: str, says: str
+) -> None:
+    async with room(tmp_path) as there:
+        assert await ask(there, "warn") == "warned"
+        pids = there.processes.pids
+        with pytest.raises(Blocked, match=says):
+            await ask(there, line)
+        assert await ask(there, "marked") == "first"
+        assert there.processes.pids == pids
+
+
+async def test_what_it_complained_of_in_an_earlier_message_is_no_reason_now(tmp_path: Path) -> None:
+    async with room(tmp_path) as there:
+        assert await ask(there, "warn") == "warned"
+        assert await ask(there, "count") == "2"
+        with pytest.raises(Blocked, match=r"ended with code 3, without an answer$"):
+            await ask(there, "quit")
+
+
 async def test_a_deadline_ends_it(tmp_path: Path) -> None:
     async with room(tmp_path) as there:
         with pytest.raises(TimedOut, match=r"within 0\.5 s"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -20,7 +21,8 @@ from p42.providers.sse import Events
 from p42.providers.usagetap import UsageTap
 
 WORDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
-PLAIN = st.dictionaries(WORDS, st.integers() | WORDS | st.none() | st.booleans(), max_size=3)
+WHOLE = st.integers(-(1 << 63), (1 << 64) - 1)
+PLAIN = st.dictionaries(WORDS, WHOLE | WORDS | st.none() | st.booleans(), max_size=3)
 CALLS = st.builds(ToolCall, WORDS, WORDS, PLAIN)
 TURNS = st.lists(
     st.one_of(
@@ -47,7 +49,12 @@ PROMPTS = st.builds(
     tools=st.lists(st.builds(Tool, WORDS, WORDS, PLAIN), max_size=2).map(tuple),
     shape=st.none() | PLAIN,
 )
-ANSWERS = st.lists(WORDS.map(Text) | CALLS, max_size=6)
+ANSWERS = st.lists(WORDS.map(Text) | CALLS, max_size=6).map(
+    lambda pieces: [
+        replace(piece, id=f"c{number}") if isinstance(piece, ToolCall) else piece
+        for number, piece in enumerate(pieces)
+    ]
+)
 
 
 @settings(max_examples=100)
@@ -79,6 +86,25 @@ def test_what_is_told_reads_back_as_what_was_said(pieces: list[Any], stop: Any) 
     tap = UsageTap(content_type="text/event-stream", most=1024)
     tap.feed(stream)
     assert (tap.usage, tap.whole) == (reply.usage, True)
+
+
+def test_arguments_that_could_not_be_read_are_told_as_no_tool_takes_them() -> None:
+    call = ToolCall("c", "look", {}, "the arguments are no JSON object: ...")
+    given = {"INVALID_JSON": call.wrong}
+    assert json.dumps(given).encode() in Telling(model="m", id="msg_1").tell(call).replace(
+        b'\\"', b'"'
+    )
+    told = whole(Reply("", Usage(), "m", "tools", (call,)), id="msg_1")
+    assert told["content"][0]["input"] == given
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e400"])
+def test_a_number_that_no_vendor_can_be_sent_is_refused(number: str) -> None:
+    call = {"type": "tool_use", "id": "c", "name": "n", "input": {"a": ["NUMBER"]}}
+    turn = {"role": "assistant", "content": [call]}
+    body = json.dumps({"model": "m", "max_tokens": 1, "messages": [turn]})
+    with pytest.raises(InvalidInput):
+        read(body.replace('"NUMBER"', number).encode())
 
 
 def test_an_answer_in_one_piece_has_text_and_calls() -> None:
@@ -144,7 +170,7 @@ def test_what_the_claude_cli_sends_is_understood() -> None:
         ({"max_tokens": 0}, "max_tokens"),
         ({"max_tokens": True}, "max_tokens"),
         ({"max_tokens": 1 << 40}, "max_tokens"),
-        ({"temperature": float("nan")}, "temperature"),
+        ({"temperature": float("nan")}, "NaN"),
         ({"model": None}, "model"),
         ({"tools": {}}, "tools"),
         ({"tools": [{"name": "x"}]}, "tools.0.input_schema"),

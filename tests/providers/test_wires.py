@@ -76,11 +76,18 @@ def test_calls_are_told_apart_whoever_numbers_them(parts: list[Any]) -> None:
     assert reply.stop == "tools"  # though the server said stop
 
 
-def test_a_call_whose_arguments_are_no_json_is_garbled() -> None:
+def test_arguments_that_are_no_text_are_taken_as_what_they_are() -> None:
     reader = ChunkReader(prompt())
-    reader.take(_chunk(tool_calls=[_call(index=0, id="a", arguments="{no")]))
-    with pytest.raises(Garbled):
-        reader.take({"choices": [{"delta": {}, "finish_reason": "tool_calls"}]})
+    for id_, raw in (("a", {"n": 1}), ("b", None), ("c", [])):
+        part: dict[str, Any] = {"index": None, "id": id_}
+        part["function"] = {"name": "look", "arguments": raw}
+        reader.take(_chunk(tool_calls=[part]))
+    ended = {"choices": [{"delta": {}, "finish_reason": "tool_calls"}]}
+    calls = reader.take(ended)
+    assert [(c.arguments, bool(c.wrong)) for c in calls if isinstance(c, ToolCall)] == [
+        ({"n": 1}, False), ({}, False), ({}, True),
+    ]  # fmt: skip
+    assert reader.take(ended) == []  # said twice
 
 
 def test_groqs_usage_is_found_where_groq_puts_it() -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from p42.ai.tools.arguments import fitted
+from p42.ai.tools.arguments import fault, fitted
+from p42.ai.tools.bench import Declared, Look
 from p42.ai.tools.text import MOST, bounded
 from p42.ai.tools.tools import Tools
 from p42.model.completion import ToolCall
@@ -33,6 +36,9 @@ HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
     "half a character": ({"kind": "\ud800"}, "half a character"),
     "nested": ({"kind": nested(100_000)}, "nested deeper"),
     "unknown field": ({"follow": True}, "follow"),
+    "NaN": ({"kind": float("nan")}, "NaN, infinity or a number of over 64 bits"),
+    "infinity, deep inside": ({"a": [{"b": [float("-inf")]}]}, "NaN, infinity"),
+    "65 bits": ({"a": [1, 1 << 64]}, "over 64 bits"),
     "wrong type": ({"kind": {"a": 1}}, "kind:"),
 }
 
@@ -83,6 +89,54 @@ async def test_a_tool_that_is_not_there_is_refused_with_those_that_are(tmp_path:
     used = await Shop(tmp_path).run("rm_rf\x00", agent=rules(deny=["p42.logs"]))
     assert used.refused
     assert used.result == "refused: there is no tool 'rm_rf\\x00'; there is: p42_get"
+
+
+class _Loose:
+    """A bench whose one verb takes anything."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+
+    def looks(self) -> Sequence[Look]:
+        return [Look("get", "Objects.", {"type": "object"}, self._shop.looks()[0].ask)]
+
+    def commands(self) -> Sequence[Declared]:
+        return ()
+
+
+async def test_of_many_tools_the_nearest_are_named_and_how_many_more_there_are(
+    tmp_path: Path,
+) -> None:
+    shop = Shop(tmp_path)
+    for number in range(30):
+        shop.command(f"c{number}", "true")
+    for wrong in ("p42.get", "get", "p42_gets", "P42-get", "x" * 100_000):
+        said = (await shop.run(wrong)).result
+        assert said.endswith(", and 27 more")
+        assert said.count(",") == 5
+        assert wrong.startswith("x") or "there is: p42_get, " in said
+
+
+async def test_to_a_verb_a_whole_float_is_the_integer_that_its_schema_lets_through(
+    tmp_path: Path,
+) -> None:
+    shop = Shop(tmp_path)
+    assert fault({"limit": 1.0}, {"properties": {"limit": {"type": "integer"}}}) == ""
+    given = {"limit": 1.0, "some": [2.0, 0.5, 1e300, {"n": -0.0}], "yes": True}
+    shop.tools.open(shop.world, _Loose(shop))
+    await shop.run("p42_get", given)
+    taken = {"limit": 1, "some": [2, 0.5, 1e300, {"n": 0}], "yes": True}
+    assert orjson.dumps(shop.asked[0]) == orjson.dumps(taken)
+
+
+async def test_a_call_that_could_not_be_read_is_refused_with_why(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    call = ToolCall("c", "p42_get", {}, "the arguments are no JSON object: they are null")
+    used = await shop.tools.run("muse", OPEN, call, "s", agreed=True)
+    assert (used.result, used.refused) == (f"refused: {call.wrong}", True)
+    assert shop.asked == []
+    assert fitted(call) == (ToolCall("c", "p42_get", {}), call.wrong)
+    assert shop.tools.question("muse", rules(ask=["p42.get"]), call, "s") == ""
 
 
 async def test_before_it_is_opened_there_are_no_tools() -> None:

@@ -98,8 +98,11 @@ def _look(world: World, verb: AnyVerb, *, own: bool) -> Look:
 
 def _field(schema: Mapping[str, Any], told: str) -> dict[str, Any]:
     field = {word: value for word, value in schema.items() if word != "title"}
-    counted = {"minimum": 1, "maximum": MOST} if field.get("type") == "integer" else {}
-    return {**field, **counted, "description": told}
+    if field.get("type") == "integer":
+        field |= {"minimum": 1, "maximum": MOST}
+        if not 1 <= field.get("default", 1) <= MOST:  # "0 = all" is a person's; it is left out
+            del field["default"]
+    return {**field, "description": told}
 
 
 def _asking(

@@ -28,11 +28,16 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call the model asks for. `id` joins it to its result. `arguments` are not checked yet."""
+    """A call the model asks for. `id` joins it to its result. `arguments` are not checked yet.
+
+    `wrong`: why they could not be read, in a sentence for the model; then they are empty, and the
+    call is refused.
+    """
 
     id: str
     name: str
     arguments: Mapping[str, Any]
+    wrong: str = ""
 
 
 @dataclass(frozen=True, slots=True)

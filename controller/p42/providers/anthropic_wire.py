@@ -15,6 +15,7 @@ from typing import Any
 
 from p42.model.completion import Message, Piece, Prompt, Reply, Stop, Text, ToolCall, Usage
 from p42.providers.bounds import text_tokens
+from p42.providers.calls import Calls, call_of
 from p42.providers.faults import ErrorInside, Garbled, words
 
 WORTH_CACHING = 4096  # bytes, about the 1,024 tokens below which nothing is cached
@@ -142,7 +143,8 @@ class MessageReader:
         self._open: dict[int, tuple[str, str, list[str]]] = {}  # calls: id, name, JSON so far
         self._heard = 0  # bytes of arguments
         self._calls: list[ToolCall] = []
-        self._half = False  # a call's arguments were no JSON; only an answer at its limit may
+        self._ids = Calls()
+        self._wrong: list[ToolCall] = []  # told when it is known that it was not the limit
         self._usage: Usage | None = None
         self._stop: Stop | None = None
         self._ended = False
@@ -173,7 +175,7 @@ class MessageReader:
             case "content_block_stop":
                 return self._stopped(_index(event))
             case "message_delta":
-                self._end(event)
+                return self._end(event)
             case "message_stop":
                 self._ended = True
             case "error":
@@ -203,7 +205,8 @@ class MessageReader:
 
     def _block(self, index: int, block: Mapping[str, Any]) -> list[Piece]:
         if block.get("type") == "tool_use":
-            self._open[index] = (_string(block, "id"), _string(block, "name"), [])
+            id_ = self._ids.name(_string(block, "id"))
+            self._open[index] = (id_, _string(block, "name"), [])
         elif block.get("type") == "text" and block.get("text"):
             return self._say(_string(block, "text"))
         return []
@@ -225,25 +228,26 @@ class MessageReader:
         if index not in self._open:
             return []
         id_, name, parts = self._open.pop(index)
-        try:
-            arguments = json.loads("".join(parts) or "{}")
-        except (ValueError, RecursionError):  # nested too deep
-            arguments = None
-        if not isinstance(arguments, dict):
-            self._half = True
-            return []
-        call = ToolCall(id_, name, arguments)
+        call = call_of(id_, name, "".join(parts))
         self._calls.append(call)
+        if call.wrong:
+            self._wrong.append(call)
+            return []
         return [call]
 
-    def _end(self, event: Mapping[str, Any]) -> None:
+    def _end(self, event: Mapping[str, Any]) -> list[Piece]:
         reason = _object(event, "delta").get("stop_reason")
         if isinstance(reason, str):
             self._stop = STOPS.get(reason, "end")
         if event.get("usage") is not None:
             self._usage = count(event["usage"], self._usage)
-        if (self._half or self._open) and self._stop != "length":
-            raise Garbled("a tool call is no JSON object")
+        wrong, self._wrong = self._wrong, []
+        if self._stop == "length":
+            self._calls = [call for call in self._calls if not call.wrong]
+            return []
+        if self._open:
+            raise Garbled("a tool call does not end")
+        return [*wrong]
 
 
 def _object(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -47,7 +47,7 @@ class Telling:
         """Some more of the answer."""
         if isinstance(piece, ToolCall):
             block = {"type": "tool_use", "id": piece.id, "name": piece.name, "input": {}}
-            said = json.dumps(dict(piece.arguments))
+            said = json.dumps(_input(piece))
             delta = {"type": "input_json_delta", "partial_json": said}
             return self._close() + self._open(block) + self._delta(delta) + self._stop()
         delta = {"type": "text_delta", "text": piece.text}
@@ -86,11 +86,19 @@ def whole(reply: Reply, *, id: str) -> dict[str, Any]:  # noqa: A002 - the API's
     """The answer as one object."""
     content: list[dict[str, Any]] = [{"type": "text", "text": reply.text}] if reply.text else []
     content += [
-        {"type": "tool_use", "id": call.id, "name": call.name, "input": dict(call.arguments)}
+        {"type": "tool_use", "id": call.id, "name": call.name, "input": _input(call)}
         for call in reply.calls
     ]
     stop = _STOPS[reply.stop]
     return _message(model=reply.model, id_=id, content=content, stop=stop, usage=reply.usage)
+
+
+def _input(call: ToolCall) -> dict[str, Any]:
+    """Arguments that could not be read as the API has clients tell of them: no tool takes this.
+
+    https://docs.claude.com/en/docs/agents-and-tools/tool-use/fine-grained-tool-streaming
+    """
+    return {"INVALID_JSON": call.wrong} if call.wrong else dict(call.arguments)
 
 
 def refusal(error: P42Error) -> Refusal:

@@ -7,13 +7,13 @@ of earlier turns, tools that run on Anthropic's own servers).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from p42.model.completion import Message, Prompt, Tool, ToolCall
 from p42.model.errors import InvalidInput
+from p42.providers.calls import SHOWN, strict
 
 MOST_MESSAGES = 100_000  # the API's own limit
 MOST_TOKENS = 1 << 24  # of one answer; keeps a slip out of the meter's sums
@@ -31,9 +31,9 @@ class Asked:
 def read(body: bytes) -> Asked:
     """The request in `body`. InvalidInput, with the place, for what it cannot be."""
     try:
-        given = json.loads(body)
-    except (ValueError, RecursionError):
-        raise InvalidInput("the body is no JSON") from None
+        given = strict(body)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"the body is no JSON: {str(error)[:SHOWN]}") from None
     request = _mapping(given, "the body")
     prompt = Prompt(
         model=_text(request.get("model"), "model"),

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from p42.model.completion import Message, Piece, Prompt, Reply, Stop, Text, ToolCall, Usage
 from p42.providers.bounds import most_input, text_tokens
+from p42.providers.calls import Calls, call_of
 from p42.providers.faults import ErrorInside, Garbled, words
 
 Limit = Literal["max_tokens", "max_completion_tokens"]
@@ -111,13 +112,9 @@ class _Half:
         self.id, self.name = id_, name
         self.parts: list[str] = []
 
-    def whole(self) -> ToolCall | None:
-        """None if its arguments are no JSON object."""
-        try:
-            arguments = json.loads("".join(self.parts) or "{}")
-        except (ValueError, RecursionError):  # nested too deep
-            return None
-        return ToolCall(self.id, self.name, arguments) if isinstance(arguments, dict) else None
+    def whole(self, calls: Calls) -> ToolCall:
+        """All of it, by an id of its own."""
+        return call_of(calls.name(self.id), self.name, "".join(self.parts))
 
 
 class ChunkReader:
@@ -130,6 +127,8 @@ class ChunkReader:
         self._texts: list[str] = []
         self._halves: list[_Half] = []
         self._slots: dict[int, _Half] = {}
+        self._told = 0  # of the halves; a server may say twice that it has ended
+        self._ids = Calls()
         self._calls: list[ToolCall] = []
         self._usage: Usage | None = None
         self._stop: Stop | None = None
@@ -213,14 +212,15 @@ class ChunkReader:
             half = _Half(id_ or f"call_{len(self._halves)}", _text(function, "name"))
             self._slots[slot] = half
             self._halves.append(half)
-        half.parts.append(_text(function, "arguments"))
+        given = function.get("arguments")  # an object, as some servers have it, is one as text
+        half.parts.append(given if isinstance(given, str) else _json(given))
 
     def _finish(self, reason: str) -> list[ToolCall]:
         self._stop = self._stop or STOPS.get(reason, "end")
-        calls = [half.whole() for half in self._halves]
-        whole = [call for call in calls if call is not None]
-        if len(whole) < len(calls) and self._stop != "length":
-            raise Garbled("a tool call is no JSON object")
+        calls = [half.whole(self._ids) for half in self._halves[self._told :]]
+        self._told = len(self._halves)
+        # One that the limit cut is half of a call, and nobody's mistake.
+        whole = [call for call in calls if not call.wrong or self._stop != "length"]
         self._calls += whole
         return whole
 
@@ -229,6 +229,10 @@ def _is_first(choice: object) -> bool:
     if not isinstance(choice, Mapping):
         raise Garbled("a choice is no object")
     return bool(choice.get("index", 0) == 0)
+
+
+def _json(value: object) -> str:
+    return "" if value is None else json.dumps(value)
 
 
 def _text(value: Mapping[str, Any], name: str) -> str:

@@ -120,6 +120,9 @@ match WORD:
             end("renamed")
         except OSError as error:
             end(f"refused: {error.strerror}")
+    case "shell":
+        done = subprocess.run(REST, shell=True, capture_output=True, text=True)
+        end(done.stdout + done.stderr or "done")
     case "read":
         try:
             end(Path(REST).read_text())

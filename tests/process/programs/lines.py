@@ -74,6 +74,16 @@ for count, line in enumerate(sys.stdin, 1):
             print("aa", flush=True)
             print("it broke", file=sys.stderr)
             sys.exit(2)
+        case "warn":
+            print("a warning", file=sys.stderr, flush=True)
+            print("warned", flush=True)
+        case "empty":
+            print(rest, file=sys.stderr, flush=True)
+            print("\x04", flush=True)
+        case "blank":
+            print(flush=True)
+        case "quit":
+            sys.exit(3)
         case "mute":
             print("I cannot", file=sys.stderr)
             sys.exit(1)

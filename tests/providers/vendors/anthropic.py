@@ -76,9 +76,10 @@ class AnthropicServer(VendorServer):
     def _blocks(self, say: Say) -> list[dict[str, Any]]:
         text = [{"type": "text", "text": say.text}] if say.text else []
         calls = [
-            {"type": "tool_use", "id": call.id, "name": call.name, "input": dict(call.arguments)}
+            {"type": "tool_use", "id": call.id, "name": call.name,
+             "input": call.wrong or dict(call.arguments)}
             for call in say.calls
-        ]
+        ]  # fmt: skip
         return [*text, *calls]
 
     def whole(self, say: Say, seen: Seen) -> dict[str, Any]:
@@ -126,7 +127,7 @@ def _block(index: int, block: dict[str, Any], *, words: list[str]) -> list[dict[
     if block["type"] == "text":
         deltas = [{"type": "text_delta", "text": word} for word in words]
     else:
-        text = json.dumps(block["input"])
+        text = block["input"] if isinstance(block["input"], str) else json.dumps(block["input"])
         halves = (text[: len(text) // 2], text[len(text) // 2 :])
         deltas = [{"type": "input_json_delta", "partial_json": half} for half in halves]
     return [

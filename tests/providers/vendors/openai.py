@@ -7,7 +7,7 @@ from typing import Any
 
 from p42.model.completion import ToolCall, Usage
 from tests.providers.vendors.http import VendorServer
-from tests.providers.vendors.script import Say, Status
+from tests.providers.vendors.script import Say, Status, written
 from tests.providers.vendors.wire import Seen
 
 MODELS = ("gpt-4o", "gpt-4o-mini")
@@ -98,7 +98,7 @@ def usage(used: Usage) -> dict[str, Any]:
 
 
 def _call(index: int, call: ToolCall) -> list[dict[str, Any]]:
-    text = json.dumps(dict(call.arguments))
+    text = written(call)
     first = {"name": call.name, "arguments": text[: len(text) // 2]}
     begun = {"index": index, "id": call.id, "type": "function", "function": first}
     more = {"index": index, "function": {"arguments": text[len(text) // 2 :]}}

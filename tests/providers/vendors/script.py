@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -32,6 +33,11 @@ class Say:
         """The text in parts that join to it again."""
         parts = self.text.split(" ")
         return [part if n == 0 else f" {part}" for n, part in enumerate(parts)] if self.text else []
+
+
+def written(call: ToolCall) -> str:
+    """The arguments as the model writes them; `wrong` is that text where they are no object."""
+    return call.wrong or json.dumps(dict(call.arguments))
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from p42.ai.programs.allowance import Allowance
 from p42.ai.programs.pinning import Hold
 from p42.ai.programs.program import FIRST, Program, Whole
 from p42.model.completion import Cut, Text, ToolCall, Usage
-from p42.model.errors import TimedOut
+from p42.model.errors import Blocked, TimedOut
 from p42.model.session import IDLE, Session
 from p42.model.talk import Used
 from p42.runtimes.agents.files import AgentFiles
@@ -133,7 +133,7 @@ class LinesProgram(Program):
         self, session: Session, place: Place, servers: Mapping[str, Server], held: AsyncExitStack
     ) -> AsyncGenerator[Text | ToolCall | Used | Whole]:
         kept = self._kept = await self._ready(session, place, servers)
-        before, well, heard = kept.allowance.spent(), False, False
+        before, well, heard, nothing = kept.allowance.spent(), False, False, ""
         used = kept.allowance.used()
         with self._runs(kept.process):
             try:
@@ -152,11 +152,14 @@ class LinesProgram(Program):
                 self._cost = kept.allowance.spent() - before
                 counted = _since(used, kept.allowance.used())
                 well = await self._is_well(kept, heard=heard)
+                nothing = "" if heard else self._nothing(kept.process)
             finally:
                 if well:
                     await self._keeping.put(session.id, kept)
                 else:
                     await kept.close()
+        if nothing:
+            raise Blocked(nothing)
         yield Whole(counted)
 
     async def _ready(self, session: Session, place: Place, servers: Mapping[str, Server]) -> Kept:
@@ -169,6 +172,7 @@ class LinesProgram(Program):
         kept = self._keeping.take(session.id)
         if kept is not None:
             if kept.wish == wish and not kept.process.ended.done():
+                kept.process.hear()
                 return kept
             await kept.close()
         async with AsyncExitStack() as held:
@@ -223,14 +227,20 @@ class LinesProgram(Program):
             raise TimedOut(f"{self.name}: {self._command} does not read its input") from None
 
     async def _is_well(self, kept: Kept, *, heard: bool) -> bool:
-        """Whether it can be spoken to again. Raises where this was no whole answer."""
-        if not kept.closed and heard:
+        """Whether it can be spoken to again. Raises where it ended before its answer did."""
+        if not kept.closed:  # it said that its answer is over
             return True
         await kept.process.farewell()
         ended = kept.process.ended
         if not heard or not ended.done() or ended.result():
             raise await self._broken(kept.process)
         return False
+
+    def _nothing(self, process: AgentProcess) -> str:
+        """What is told of an answer that is empty."""
+        last = self._allowance.clean(process.complaint())
+        said = f"; on standard error it says: {last}" if last else ""
+        return f"{self.name}: {self._command} gave an empty answer{said}"
 
     async def _piece(self, kept: Kept, seconds: float | None) -> str | None:
         """What it said next, "" for less than a line; None = the answer is over.

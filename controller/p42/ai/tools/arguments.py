@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,15 +15,18 @@ DEEPEST = 16  # levels; no tool takes more than three
 WIDEST = 2_000  # values
 _OTHER = re.compile(r"[^A-Za-z0-9_-]")  # what vendors refuse in the name of a call
 SHOWN = 200  # characters of what a validator says: it repeats the value
+LEAST, MOST_WHOLE = -(1 << 63), (1 << 64) - 1  # what writers of JSON here take
+EXACT = 1 << 53  # up to here a float of a whole number is that number (IEEE 754)
 
 
 def fitted(call: ToolCall) -> tuple[ToolCall, str]:
     """The call as it can be shown, kept and sent to a vendor again; and what is wrong with it.
 
-    What no tool could take is not repeated: its arguments are left out.
+    What no tool could take is not repeated: its arguments are left out. That no two calls of a
+    reply have one id is for who reads the reply (providers/calls.py).
     """
     name = _OTHER.sub("_", call.name)[:LONGEST] or "_"
-    why = weighed(call.arguments)
+    why = call.wrong or weighed(call.arguments)
     return ToolCall(call.id, name, {} if why else call.arguments), why
 
 
@@ -43,8 +47,21 @@ def fault(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     return f"{where}: {wrong.message[:SHOWN]}"
 
 
+def whole(value: Any) -> Any:
+    """`value`, with a float of a whole number as that number: to a schema 1.0 is an integer.
+
+    Only of what was weighed: it goes as deep as its argument.
+    """
+    if isinstance(value, float) and value.is_integer() and abs(value) <= EXACT:
+        return int(value)
+    if isinstance(value, Mapping):
+        return {key: whole(each) for key, each in value.items()}
+    return [whole(each) for each in value] if isinstance(value, list | tuple) else value
+
+
 def weighed(arguments: Mapping[str, Any], *, deepest: int = DEEPEST) -> str:
-    """Why no tool can take them: too big, too deep, or half characters; "" = nothing."""
+    """Why no tool can take them: too big, too deep, half characters, or numbers that nothing can
+    keep; "" = nothing."""
     size = values = 0
     waiting: list[tuple[Any, int]] = [(arguments, 0)]
     while waiting:
@@ -58,6 +75,10 @@ def weighed(arguments: Mapping[str, Any], *, deepest: int = DEEPEST) -> str:
                 return f"arguments are longer than {MOST} characters"
             if "\x00" in text or not _encodes(text):
                 return "arguments hold a NUL or half a character, which nothing can take"
+        if not _counts(value):
+            return (
+                "arguments hold NaN, infinity or a number of over 64 bits, which nothing can take"
+            )
         waiting += [(each, depth + 1) for each in _below(value)]
     return ""
 
@@ -72,6 +93,13 @@ def _below(value: Any) -> Sequence[Any]:
     if isinstance(value, Mapping):
         return list(value.values())
     return value if isinstance(value, list | tuple) else ()
+
+
+def _counts(value: Any) -> bool:
+    """Whether it is no number, or one that JSON has and 64 bits hold."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return not isinstance(value, int) or LEAST <= value <= MOST_WHOLE
 
 
 def _encodes(text: str) -> bool:

@@ -10,6 +10,7 @@ out of what a model gets to see.
 from __future__ import annotations
 
 import asyncio
+import difflib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,10 +18,10 @@ from typing import Any
 import orjson
 
 from p42.ai.forge.found import TOOL as FORGE_TOOL
-from p42.ai.tools.arguments import fault
+from p42.ai.tools.arguments import fault, whole
 from p42.ai.tools.bench import Bench, Declared, Look, Served, Servers
 from p42.ai.tools.command import SCHEMA, Bounds, call_command
-from p42.ai.tools.naming import wire_name
+from p42.ai.tools.naming import LONGEST, wire_name
 from p42.ai.tools.text import bounded
 from p42.model.completion import Tool, ToolCall
 from p42.model.errors import P42Error
@@ -36,6 +37,7 @@ NOTED = (
     "It becomes a manifest when you have answered, if it is the first such call of your answer. It "
     "cannot be run before a person has read and approved it."
 )
+NEAREST = 5  # names told to who calls what is not there; a model has all of them before it
 DESCRIPTION = 500  # characters; what a manifest says is text of whoever wrote it
 
 # Which agent, in which session, wants to declare what: why it would be refused, "" = it would not.
@@ -95,7 +97,8 @@ class Tools:
         entry = self._entries(agent).get(call.name)
         if entry is None or _standing(entry, agent) != "ask":
             return ""
-        return "" if fault(call.arguments, entry.tool.schema) else entry.rule
+        wrong = call.wrong or fault(call.arguments, entry.tool.schema)
+        return "" if wrong else entry.rule
 
     async def run(
         self,
@@ -113,14 +116,15 @@ class Tools:
         if _standing(entry, agent) == "ask" and not agreed:
             why = f"{entry.rule} needs a person to agree, and nobody is there to be asked"
             return self.refuse(name, call, why, rule=entry.rule)
-        if wrong := fault(call.arguments, entry.tool.schema):
+        if wrong := call.wrong or fault(call.arguments, entry.tool.schema):
             return self.refuse(name, call, wrong, rule=entry.rule)
+        arguments = whole(call.arguments)
         try:
             async with asyncio.timeout(entry.seconds):
                 ask = self._unfit if entry.rule == FORGE else None
-                if ask is not None and (why := await ask(name, session, call.arguments)):
+                if ask is not None and (why := await ask(name, session, arguments)):
                     return self.refuse(name, call, why, rule=FORGE)
-                result, failed = await entry.do(name, call.arguments), False
+                result, failed = await entry.do(name, arguments), False
         except P42Error as error:
             result, failed = f"failed: {error}", True
         except TimeoutError:
@@ -206,5 +210,7 @@ def _look(look: Look) -> _Entry:
 
 
 def _unknown(name: str, entries: Mapping[str, _Entry]) -> str:
-    there = ", ".join(sorted(entries)) or "none"
-    return f"there is no tool {name[:80]!r}; there is: {there}"
+    """With those whose names are nearest: each more is paid for with every further message."""
+    near = difflib.get_close_matches(name[:LONGEST], entries, NEAREST, cutoff=0.0)
+    more = f", and {len(entries) - len(near)} more" if len(entries) > len(near) else ""
+    return f"there is no tool {name[:80]!r}; there is: {', '.join(near) or 'none'}{more}"

@@ -84,8 +84,12 @@ class AgentPipes:
             asyncio.get_running_loop().call_later(LAST, self._reading.close)
 
     def errors(self) -> str:
-        """The last of its errors."""
+        """The last of its errors since they were forgotten."""
         return self._errors.text()
+
+    def forget_errors(self) -> None:
+        """What has come of them by now is told no more."""
+        self._errors.forget()
 
     def close(self) -> None:
         """Give every descriptor back."""
@@ -110,6 +114,10 @@ class _Tail:
             if len(self._kept) >= KEPT:  # a grandchild may be writing for ever
                 break
         return self._kept.decode("utf-8", "replace")
+
+    def forget(self) -> None:
+        self.text()
+        self._kept = b""
 
     def stop(self) -> None:
         if self._open:

@@ -156,11 +156,19 @@ class AgentProcess:
             self.ended.set_result(code)
             self._pipes.ended()
 
-    async def story(self) -> str:
-        """How it ended, in half a sentence, with the last it said on standard error."""
-        done, _ = await asyncio.wait([self.ended], timeout=1.0)  # its output may end before it
+    def hear(self) -> None:
+        """A message begins: what it said on standard error before is not about this one."""
+        self._pipes.forget_errors()
+
+    def complaint(self) -> str:
+        """The last it said on standard error, of this message; "" = nothing."""
         said = [line.strip()[:LONGEST] for line in self._pipes.errors().splitlines()]
-        last = " | ".join([line for line in said if line][-LINES:])
+        return " | ".join([line for line in said if line][-LINES:])
+
+    async def story(self) -> str:
+        """How it ended, in half a sentence, with its complaint."""
+        done, _ = await asyncio.wait([self.ended], timeout=1.0)  # its output may end before it
+        last = self.complaint()
         how = "stopped talking"
         if done:
             code = self.ended.result()
