@@ -14,6 +14,7 @@ from p42.model.grants import Grants
 from p42.runtimes.sandbox import landlock
 from p42.runtimes.sandbox.reach import Reach
 from p42.runtimes.sandbox.sandbox import Sandbox
+from p42.runtimes.sandbox.settled import settled
 
 FOUND = Sandbox.find(os.environ["PATH"])
 
@@ -63,7 +64,8 @@ def test_it_knows_what_the_sandbox_lets_through(tmp_path: Path, case: str, form:
     names = [each / "a" for each in (real, *grants.write) if each.resolve().is_relative_to(real)]
     tries = "; ".join(f": > {name}" for name in names)
     argv = ["bash", "-c", tries]
-    subprocess.run(found.wrap(argv, grants, Path("/")), check=False, capture_output=True)
+    taken = settled(grants, tmp_path / ".home")
+    subprocess.run(found.wrap(argv, taken, Path("/")), check=False, capture_output=True)
     assert bool(list(real.rglob("a"))) is opens
 
 

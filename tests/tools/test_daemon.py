@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -181,17 +182,20 @@ def test_only_an_open_question_can_be_decided(daemon: Daemon) -> None:
 
 @needs_sandbox
 def test_a_command_that_calls_p42_is_no_person(daemon: Daemon, tmp_path: Path) -> None:
-    """It is granted the socket, and still may not decide about itself."""
+    """It is granted the socket, by another name, and still may not decide about itself."""
+    door = tmp_path.parent / f"{tmp_path.name}-door"
+    door.mkdir()
+    os.link(daemon.home / "run" / "p42.sock", door / "sock")
     request = json.dumps({"type": "tool.decide", "id": "1", "payload": {"id": "q", "allow": True}})
     code = (
         "import socket; s = socket.socket(socket.AF_UNIX); "
-        f"s.connect('{daemon.home}/run/p42.sock'); s.sendall(b'''{request}'''); "
+        f"s.connect('{door}/sock'); s.sendall(b'''{request}'''); "
         "print(s.recv(4096).decode())"
     )
     body = {
         "apiVersion": "p42.dev/v1", "kind": "Command", "metadata": {"name": "sly"},
         "spec": {"language": "python", "source": f"{code}\n",
-                 "sandbox": {"write": [f"{daemon.home}/run"]}},
+                 "sandbox": {"write": [str(door)]}},
     }  # fmt: skip
     (tmp_path / "sly.yaml").write_text(json.dumps(body))
     link.ask(str(daemon.home), "apply", {"paths": [str(tmp_path)], "timeout": PATIENCE})

@@ -13,7 +13,9 @@ import sys
 
 from p42.cli.home import home
 from p42.runtimes.sandbox import walls
+from p42.runtimes.sandbox.sights import Elsewhere, sights
 from p42.scripts import inside as heads
+from p42.scripts import ways
 from p42.scripts.paths import Astray, reached, within
 
 TYPE_CHECKING = False
@@ -29,23 +31,28 @@ REFUSED = 126  # exit code of shells for what is there and cannot be run
 class Call:
     """One call of such a command: what runs, where, and what it may reach.
 
-    `program` begins with the interpreter. `read` and `write` are paths as they are granted.
+    `program` begins with the interpreter. `read` and `write` are real paths, `names` lead to them.
     """
 
     def __init__(self, file: str, arguments: Sequence[str], inside: Inside) -> None:
-        """Raises Headless and Astray."""
+        """Raises Headless, Astray, and OSError where it cannot be noted what may be written."""
         path, places = os.path.abspath(file), _cwd()  # noqa: PTH100
         self.program = [*heads.begins(inside), path, *arguments]
         self.network: bool = inside.network
         here, private = places[0] if places else "", os.path.realpath(home())
-        declared = reached(inside.read, here=here, private=private)
-        self.write = reached(inside.write, here=here, private=private)
+        read, write = (reached(each, here=here, private=private)
+                       for each in (inside.read, inside.write))  # fmt: skip
+        led = ways.taken(read, write, private)
         self.system = tuple(walls.system(_path(), _private()))
-        # A link among the system's programs is there already, and leads to the other.
-        own = {os.path.realpath(path), path}
-        self.read = [*declared, *(each for each in own if not within(each, self.system))]
-        seen = (*declared, *self.write, *self.system)
+        seen = (*led, *led.values(), *self.system)
         self.cwd = next((each for each in places if within(each, seen)), "/")
+        trees = walls.trees(self.system, led.values())
+        own = os.path.realpath(path)
+        self.names = {**led, **trees, path: own}
+        self.write = [led[each] for each in write]
+        self.read = [*(led[each] for each in read), *trees.values()]
+        # A link among the system's programs is there already, and leads to the other.
+        self.read += [] if within(own, self.system) else [own]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -60,10 +67,11 @@ def main(argv: Sequence[str]) -> int:
     except heads.Headless as error:
         name = os.path.basename(file)  # noqa: PTH119
         return _refuse(file, f"{error}; to have it put back: p42 reconcile command/{name}")
-    except Astray as error:
+    except (Astray, Elsewhere) as error:
         return _refuse(file, str(error))
     except OSError as error:
-        return _refuse(file, error.strerror or str(error))
+        why = error.strerror or str(error)
+        return _refuse(file, why if error.filename in (file, None) else f"{error.filename}: {why}")
 
 
 def _bubblewrap(call: Call) -> int:
@@ -74,15 +82,15 @@ def _bubblewrap(call: Call) -> int:
     from p42.runtimes.sandbox import escort
 
     def around(keys: int | None) -> Sequence[str]:
-        needed = (each for each in escort.library() if not within(each, call.system))
-        modes = walls.mounts(read=[*needed, *call.read], write=call.write)
-        line = walls.bwrap(
-            program, call.system, modes, network=call.network, cwd=call.cwd, keys=keys
-        )
+        line = walls.bwrap(program, modes, names, network=call.network, cwd=call.cwd, keys=keys)
         return [*line, "--"]
 
+    library = {each: os.path.realpath(each) for each in escort.library()
+               if not within(each, call.system)}  # fmt: skip
+    names = {**library, **call.names}
+    modes = walls.mounts(read=[*library.values(), *call.read], write=call.write, names=names)
     try:
-        code = escort.escort(around, call.program)
+        code = escort.escort(around, call.program, sights(modes, names))
     except escort.Unready as error:
         from p42.runtimes.sandbox.sandbox import Sandbox
 
@@ -95,24 +103,23 @@ def _bubblewrap(call: Call) -> int:
 
 def _landlock(call: Call) -> int:
     """Give up all else, and become the program."""
-    import json
     import signal
 
     from p42.runtimes.sandbox import keystrokes, landlock
 
     if not landlock.works():
         return _refuse("", walls.NONE)
-    rules = {
-        "read": [*call.system, *walls.there((*walls.SETTINGS, *call.read))],
-        "write": walls.there(call.write), "network": call.network,
-    }  # fmt: skip
+    rules = landlock.rules(
+        walls.there((*walls.SYSTEM, *walls.SETTINGS)), walls.there(call.read),
+        walls.there(call.write), network=call.network,
+    )  # fmt: skip
     os.chdir(call.cwd)
     os.environ["PWD"] = call.cwd
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and so would it
         signal.signal(number, signal.SIG_DFL)
     keystrokes.restrict()
     try:
-        landlock.main([json.dumps(rules), *call.program])
+        landlock.main([rules, *call.program])
     except SystemExit:
         os._exit(REFUSED)  # it was told why; behind the walls nothing more can be imported
     return REFUSED

@@ -181,7 +181,7 @@ async def test_what_declares_a_sandbox_is_tested_inside(
     script = f"cat {secret} 2>/dev/null; echo x > here && echo inside"
     seen, _ = await there.make(HELLO, declare(source=script, tests=tests, sandbox={}))
     assert seen.trial == "passed", seen.verdict
-    granted = {"read": [str(tmp_path)]}
+    granted = {"read": [str(secret)]}
     seen, _ = await there.make(HELLO, declare(source=script, tests=tests, sandbox=granted))
     assert seen.trial == "failed"
     assert "s3cret" in seen.verdict

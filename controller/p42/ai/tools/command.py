@@ -1,20 +1,21 @@
 """Toolcommand: a declared command, called by an agent: in the sandbox, bounded, its output as text.
 
 It reaches the system's programs, itself, an empty directory that goes when it ends, and what its
-manifest's `sandbox` grants. Without a sandbox on this machine it is not run.
+manifest's `sandbox` grants. Without a sandbox on this machine it is not run. What it takes of the
+machine is bounded by a leash (scripts/leash.py), by its room (room.py) and by SCRATCH.
 """
 
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+import signal
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from p42.ai.tools.bench import Declared
+from p42.ai.tools.room import Room, room
 from p42.ai.tools.text import MOST as LONGEST
 from p42.ai.tools.text import bounded
 from p42.model import faults
@@ -23,6 +24,7 @@ from p42.model.grants import Grants
 from p42.model.ports import Run, World
 from p42.scripts.inside import LONGEST as HEAD
 from p42.scripts.inside import Headless, direct
+from p42.scripts.leash import CALL, leashed
 from p42.scripts.paths import Astray, reached
 
 SCHEMA: Mapping[str, Any] = {
@@ -36,6 +38,12 @@ SCHEMA: Mapping[str, Any] = {
     },
     "additionalProperties": False,
 }  # fmt: skip
+SCRATCH = 64 << 20  # bytes of memory as files; what is bigger has TMPDIR, which is on the disk
+_KILLED = 128  # and the signal's number: an exit code of shells and of bubblewrap
+_LIMITS = {
+    signal.SIGXFSZ: f"it wrote a file of over {CALL.file} MiB",
+    signal.SIGXCPU: f"it took over {CALL.seconds} s of a processor",
+}
 STDERR = 4 * 1024  # bytes of it; what a program complains of stands at its beginning
 
 
@@ -61,25 +69,28 @@ async def call_command(
     """
     if declared.problem:
         raise Blocked(f"command/{declared.name} cannot be run now: {declared.problem}")
-    async with _room(world.home) as room:
-        run = await world.processes.run(
-            [*await asyncio.to_thread(_begins, declared), *arguments.get("args", ())],
+    async with room(world.home) as empty:
+        begins = await asyncio.to_thread(_begins, declared)
+        running = world.processes.run(
+            leashed([*begins, *arguments.get("args", ())], CALL),
             stdin=arguments.get("stdin", "").encode(),
-            cwd=room,
-            env={"HOME": str(room), "TMPDIR": str(room)},
+            cwd=empty.path,
+            env={"HOME": str(empty.path), "TMPDIR": str(empty.path)},
             timeout=bounds.seconds,
-            grants=_grants(declared, room),
+            grants=_grants(declared, empty),
         )
+        run = await empty.holds(running, by=f"command/{declared.name}")
     return _told(run, bounds, clean)
 
 
-def _grants(declared: Declared, room: Path) -> Grants:
+def _grants(declared: Declared, empty: Room) -> Grants:
     name = declared.name
     return Grants(
         read=(declared.path, *_paths(name, declared.read)),
-        write=(room, *_paths(name, declared.write)),
+        write=(empty.path, *_paths(name, declared.write)),
         network=declared.network,
         by=f"command/{name}",
+        scratch=SCRATCH,
     )
 
 
@@ -102,24 +113,11 @@ def _paths(name: str, texts: Sequence[str]) -> Sequence[Path]:
         raise Blocked(f"command/{name}: {error}") from None
 
 
-@asynccontextmanager
-async def _room(home: Path) -> AsyncIterator[Path]:
-    """An empty directory; gone afterwards, also when cancelled."""
-    made = await asyncio.to_thread(_made, home / "run" / "tools")
-    with made as name:
-        yield Path(name)
-
-
-def _made(where: Path) -> tempfile.TemporaryDirectory[str]:
-    try:
-        where.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return tempfile.TemporaryDirectory(dir=where, ignore_cleanup_errors=True)
-    except OSError as error:
-        raise faults.fault(error, str(where)) from error
-
-
 def _told(run: Run, bounds: Bounds, clean: Callable[[str], str]) -> str:
     ended = f"exit code {run.exit_code}"
+    for number, why in _LIMITS.items():
+        if run.exit_code in (_KILLED + number, -number):
+            ended += f": {why}"
     if run.timed_out:
         ended = f"ended by p42: not done within {bounds.seconds:g} s"
     out, err = (clean(each.decode(errors="replace")) for each in (run.stdout, run.stderr))

@@ -174,7 +174,7 @@ def granted(sandbox: Sandbox | None, *, machine: bool) -> Grants | None:
         return Grants() if machine else None
     read, write = (tuple(map(Path, reached(which, here="")))
                    for which in (sandbox.read, sandbox.write))  # fmt: skip
-    return Grants(read, write, network=sandbox.network)
+    return Grants(read, write, network=sandbox.network, by="tests of a command")
 
 
 def unheld(spec: Command) -> str:

@@ -10,7 +10,9 @@ import json
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,6 +20,8 @@ from typing import Any
 from p42.model.faults import fault
 
 PREFIX = "run-"
+TMP = "tmp"
+NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
 
 
 class AgentFiles:
@@ -47,7 +51,12 @@ class AgentFiles:
         path = self._directory / name
         try:
             self._directory.mkdir(mode=0o700, exist_ok=True)
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+            # Another run of the agent may put a link in its place: what is opened is written into.
+            into = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                handle = os.open(name, NEW, 0o600, dir_fd=into)
+            finally:
+                os.close(into)
             with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
                 file.write(text)
         except OSError as error:
@@ -55,8 +64,30 @@ class AgentFiles:
         return path
 
 
+def made(own: Path) -> None:
+    """An agent's directory and its TMPDIR are there; what its program put in their place is gone.
+
+    Blocking. Raises Blocked or Retry, which name the one that cannot be made.
+    """
+    where = own
+    try:
+        own.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if own.stat().st_mode & stat.S_IRWXU != stat.S_IRWXU:  # its program may have shut it
+            own.chmod(0o700)
+        where = own / TMP
+        if where.is_symlink() or (where.exists() and not where.is_dir()):
+            where.unlink(missing_ok=True)
+        where.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise fault(error, str(where)) from error
+
+
 def sweep(agents: Path) -> None:
     """Remove what runs left that have ended. At start, when none runs. Blocking."""
-    for pattern in (f"*/{PREFIX}*", "*/tmp"):
+    for pattern in (f"*/{PREFIX}*", f"*/{TMP}"):
         for left in agents.glob(pattern):
-            shutil.rmtree(left, ignore_errors=True)
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left, ignore_errors=True)
+                continue
+            with suppress(OSError):  # whoever needs its place says what is wrong
+                left.unlink()

@@ -23,13 +23,13 @@ from p42.model.errors import Blocked
 from p42.model.faults import fault
 from p42.model.grants import Grants
 from p42.model.missing import missing
+from p42.runtimes.agents.files import made
+from p42.runtimes.agents.needs import LONGEST, Needs
 from p42.runtimes.processes import allowed
 from p42.runtimes.sandbox.reach import Reach
 from p42.runtimes.sandbox.sandbox import Sandbox
-
-# Programs that run a file: what stands beside that file is part of the program.
-RUNNERS = ("python", "node", "bash", "sh", "ruby", "perl", "deno", "bun")
-LONGEST = 4096  # characters of a path (PATH_MAX)
+from p42.runtimes.sandbox.settled import settled
+from p42.scripts import ways
 
 _log = logging.getLogger("p42.agents")
 
@@ -95,12 +95,9 @@ class AgentPlaces:
         cwd is not there, Retry for a full disk.
         """
         own = self.agents / agent
+        made(own)
         cwd = self._cwd(process, own)
         program = self._program(str(process["command"]), cwd)
-        try:
-            (own / "tmp").mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise fault(error, str(own)) from error
         programs = [[str(program), *process.get("args", ())], *starts]
         roots = [cwd, *(self._named(programs[0]) if self._ward.opens else ())]
         who = f"{self._ward.directory.removesuffix('s')}/{agent}"
@@ -120,20 +117,29 @@ class AgentPlaces:
             raise Blocked(f"{self._ward.cwd}: {declared} must be absolute, or begin with ~")
         if not cwd.is_dir():
             raise Blocked(f"{self._ward.cwd}: {cwd} is no directory; make it")
-        return self._foreign(cwd.resolve(), self._ward.cwd)
+        return self._foreign(cwd, self._ward.cwd)
 
     def _foreign(self, path: Path, where: str) -> Path:
-        """`path`, which is not p42's own. Blocked if it is."""
-        if path.is_relative_to(self._home):
+        """Where `path` leads. Blocked where that is p42's own, or a program may have laid it."""
+        real, link = ways.leads(str(path), self._noted())
+        if link:
+            raise Blocked(f"{where}: {ways.told(str(path), real, link)}")
+        if Path(real).is_relative_to(self._home):
             raise Blocked(f"{where}: {path} is p42's own; leave it out, or choose another")
-        return path
+        return Path(real)
+
+    def _noted(self) -> Sequence[str]:
+        try:
+            return ways.noted(str(self._home))
+        except OSError as error:
+            raise fault(error, str(self._home / ways.NAME)) from error
 
     def _named(self, argv: Sequence[str]) -> Iterator[Path]:
         """Directories that arguments name: what the person who wrote them means to be worked on."""
         for argument in argv[1:]:
             path = Path(argument[:LONGEST])
             if path.is_absolute() and len(argument) < LONGEST and os.path.isdir(path):  # noqa: PTH112 - pathlib's raises
-                found = self._foreign(path.resolve(), "spec.config.args")
+                found = self._foreign(path, "spec.config.args")
                 if found == Path("/"):
                     raise Blocked("spec.config.args: / is everything; name a directory below it")
                 yield found
@@ -160,7 +166,8 @@ class AgentPlaces:
                     who,
                 )
             return list, None, None
-        grants = self._grants(programs, own, roots, walled=sandbox.form == "bwrap")
+        wanted = self._grants(programs, own, roots, walled=sandbox.form == "bwrap")
+        grants = settled(wanted, self._home)
         reach = Reach.of(grants, sandbox.form, private=self._home)
         return lambda argv: sandbox.wrap(argv, grants, roots[0]), grants, reach
 
@@ -171,7 +178,12 @@ class AgentPlaces:
         be kept from it.
         """
         sources = [Path(each) for each in self._sources()]  # they are real paths
-        read = [each for argv in programs for each in self._needs(argv, roots[0])]
+        mine = [Path(os.path.realpath(own)), *roots]
+        needs = Needs(
+            self._path, self._home, Path(self._env.get("HOME", "/")), mine,
+            [*self._noted(), *map(str, mine)],
+        )  # fmt: skip
+        read = [each for argv in programs for each in needs.of(argv, roots[0])]
         write, hide = [own], tuple[Path, ...]()
         for root in roots:
             inside = [each for each in sources if each.is_relative_to(root)]
@@ -197,40 +209,6 @@ class AgentPlaces:
                 f"{self._ward.cwd}: p42's home is in {root}, and Landlock cannot hide it; choose "
                 "another directory, or install bubblewrap (apt install bubblewrap)"
             )
-
-    def _tree(self, program: Path) -> Iterator[Path]:
-        """What belongs to the program at `program`, which may be a link."""
-        for path in dict.fromkeys((program, Path(os.path.realpath(program)))):
-            prefix = path.parent.parent
-            if "node_modules" in path.parts:
-                yield Path(*path.parts[: path.parts.index("node_modules") + 1])
-            elif (prefix / "pyvenv.cfg").is_file():
-                yield prefix
-                yield Path(os.path.realpath(prefix / "bin" / "python")).parent.parent
-            else:
-                yield self._beside(path)
-
-    def _needs(self, argv: Sequence[str], cwd: Path) -> Iterator[Path]:
-        """What a command line reads: its program, and files that its arguments name.
-
-        Of a runner's first file what stands beside it too.
-        """
-        program = shutil.which(argv[0], path=self._path) if argv else None
-        if program is None:
-            return
-        yield from self._tree(Path(program))
-        runs = Path(program).name.startswith(RUNNERS)
-        for argument in argv[1:]:
-            path = cwd / argument[:LONGEST]
-            if argument and len(argument) < LONGEST and os.path.isfile(path):  # noqa: PTH113 - pathlib's raises
-                yield self._beside(path) if runs else path
-                runs = False
-
-    def _beside(self, path: Path) -> Path:
-        """The directory of `path`, or only `path` where that would open somebody's home."""
-        kept = (self._home, Path(self._env.get("HOME", "/")))
-        parent = path.parent
-        return path if any(each.is_relative_to(parent) for each in kept) else parent
 
 
 def _between(root: Path, inner: Path) -> Iterator[Path]:

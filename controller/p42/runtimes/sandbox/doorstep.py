@@ -2,7 +2,9 @@
 
 Handed to an interpreter as text, for no file of p42's is in there:
 
-    python -I -S -c TEXT CHANNEL STDERR MASK PROGRAM ARG...
+    python -I -S -c TEXT CHANNEL STDERR MASK COUNT [PATH SEEN]... PROGRAM ARG...
+
+It looks first whether at each of COUNT paths is what was granted there (`sights.py`).
 
 Who reads the channel is told our number by the kernel (unix(7), SO_PASSCRED), and answers when what
 was signalled meanwhile has been passed on. Until then all signals but MASK are let through by
@@ -18,7 +20,12 @@ import sys
 
 def main(words: list[str]) -> None:
     """Become the program. Exits with 126 or 127, as a shell would, where that cannot be."""
-    channel, stderr = int(words[0]), int(words[1])
+    channel, stderr, count = int(words[0]), int(words[1]), 2 * int(words[3])
+    for path, seen in zip(words[4 : 4 + count : 2], words[5 : 4 + count : 2], strict=True):
+        found = os.stat(path)  # noqa: PTH116
+        if f"{found.st_dev}:{found.st_ino}" != seen:
+            os.write(2, f"{path}: it is not what was granted: a link was laid on the way".encode())
+            os._exit(126)
     os.write(channel, b"!")
     os.read(channel, 1)
     os.close(channel)
@@ -32,7 +39,7 @@ def main(words: list[str]) -> None:
     _signal.pthread_sigmask(
         _signal.SIG_SETMASK, [int(each) for each in words[2].split(",") if each]
     )
-    program = words[3:]
+    program = words[4 + count :]
     try:
         os.execvp(program[0], program)  # noqa: S606 - that is what it is for
     except OSError as error:

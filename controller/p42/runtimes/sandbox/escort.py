@@ -28,7 +28,7 @@ from p42.runtimes.sandbox import keystrokes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 PATIENCE = 10.0  # s for bubblewrap to set up; 10 ms are usual
 TTY = frozenset((_signal.SIGINT, _signal.SIGQUIT, _signal.SIGHUP))  # go to the whole group
@@ -49,13 +49,16 @@ class Unready(Exception):
     """The sandbox ended before the program began; `str()` is what it said."""
 
 
-def escort(around: Callable[[int | None], Sequence[str]], program: Sequence[str]) -> int:
+def escort(
+    around: Callable[[int | None], Sequence[str]], program: Sequence[str], sights: Mapping[str, str]
+) -> int:
     """Run `program` within bubblewrap's command line, which `around` makes; its exit code.
 
     `around` is given a descriptor with the filter of `keystrokes.py`; None = there is none for this
-    machine. Does not return if a signal ended the program. Unready: nothing has run, and all is as
-    it was before.
+    machine. `sights`: what has to be there (`sights.py`). Does not return if a signal ended the
+    program. Unready: nothing has run, and all is as it was before.
     """
+    program = [str(len(sights)), *(word for each in sights.items() for word in each), *program]
     passed = frozenset(_signal.valid_signals()) - LEFT
     before = _signal.pthread_sigmask(_signal.SIG_BLOCK, passed | {_signal.SIGCHLD})
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # who ignores it is not told of an end

@@ -2,7 +2,10 @@
 
 Run in a process of its own, by the interpreter, with the standard library only:
 
-    python -I -S -c CODE '{"read": [...], "write": [...], "network": false}' PROGRAM ARG...
+    python -I -S -c CODE '{"system": [], "read": [], "write": [], "network": false}' PROGRAM ARG...
+
+`read` and `write` are real paths; one that a link has been laid on since is refused. `system` is
+what the machine's own links lead to.
 
 What Landlock does not judge is refused by `seccomp.py`; root's privileges are given up as well.
 
@@ -12,11 +15,17 @@ Source: https://docs.kernel.org/userspace-api/landlock.html (ABI 1 files, 4 TCP,
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
 import os
 import sys
 
 from p42.runtimes.sandbox import seccomp
+from p42.runtimes.sandbox.sights import ASTRAY
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 CREATE, ADD, RESTRICT = 444, 445, 446  # system calls, the same on every architecture
 VERSION = 1  # flag: ask for the ABI's version
@@ -33,14 +42,26 @@ RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}
 ALL_RIGHTS = 16
 TCP = 3  # bind and connect
 SCOPES = 3  # abstract sockets and signals of others
+KIND, DIRECTORY = 0o170000, 0o040000  # of a mode; `stat` costs a millisecond
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/full", "/dev/tty")
 REFUSED = 126  # exit code, as of a program that cannot be run
 
 
-def command(python: str, argv: object, *, read: object, write: object, network: bool) -> list[str]:
+def command(
+    python: str, argv: Sequence[str], *, system: Sequence[str], read: Sequence[str],
+    write: Sequence[str], network: bool,
+) -> list[str]:  # fmt: skip
     """The command line that runs `argv` with these rights."""
-    rules = {"read": list(read), "write": list(write), "network": network}  # type: ignore[call-overload]
-    return [python, "-I", "-S", "-c", _code(), json.dumps(rules), *argv]  # type: ignore[misc]
+    return [python, "-I", "-S", "-c", _code(), rules(system, read, write, network=network), *argv]
+
+
+def rules(
+    system: Sequence[str], read: Sequence[str], write: Sequence[str], *, network: bool
+) -> str:
+    """What `main` takes first."""
+    return json.dumps({
+        "system": list(system), "read": list(read), "write": list(write), "network": network
+    })  # fmt: skip
 
 
 def _code() -> str:
@@ -60,8 +81,10 @@ def abi() -> int:
     return int(_libc().syscall(CREATE, None, 0, VERSION))
 
 
-def restrict(read: list[str], write: list[str], *, network: bool) -> None:
-    """Give up all but these. OSError where the kernel refuses."""
+def restrict(
+    system: Sequence[str], read: Sequence[str], write: Sequence[str], *, network: bool
+) -> None:
+    """Give up all but these. OSError where the kernel refuses, or a link has been laid."""
     version = abi()
     if version < 1:
         raise OSError("this kernel has no Landlock")
@@ -71,10 +94,14 @@ def restrict(read: list[str], write: list[str], *, network: bool) -> None:
     ctypes.memmove(attr, _packed(rights, tcp, SCOPES if version >= 6 else 0), 24)
     size = 24 if version >= 6 else 16 if version >= 4 else 8
     ruleset = _called(CREATE, attr, size, 0)
-    for path in read:
+    for path in system:
         _allow(ruleset, path, READING & rights)
-    for path in (*write, *DEVICES):
+    for path in DEVICES:
         _allow(ruleset, path, rights)
+    for path in read:
+        _allow(ruleset, path, READING & rights, real=True)
+    for path in write:
+        _allow(ruleset, path, rights, real=True)
     if _libc().prctl(NO_NEW_PRIVS, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "no new privileges")
     _called(RESTRICT, ruleset, 0)
@@ -91,13 +118,16 @@ def _drop_privileges() -> None:
         raise OSError(ctypes.get_errno(), "privileges")
 
 
-def _allow(ruleset: int, path: str, rights: int) -> None:
+def _allow(ruleset: int, path: str, rights: int, *, real: bool = False) -> None:
+    """`real`: not if it leads elsewhere. What is held open is what is allowed."""
     try:
         there = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except FileNotFoundError:
         return
     try:
-        plain = not os.path.isdir(path)  # noqa: PTH112 - pathlib costs 8 ms of each run
+        if real and os.readlink(f"/proc/self/fd/{there}") != path:  # noqa: PTH115 - as below
+            raise OSError(errno.ELOOP, f"{path}: {ASTRAY}")
+        plain = os.fstat(there).st_mode & KIND != DIRECTORY
         rule = ctypes.create_string_buffer(_packed(rights & OF_FILES if plain else rights)
                                            + there.to_bytes(4, sys.byteorder))  # fmt: skip
         _called(ADD, ruleset, PATH_BENEATH, rule, 0)
@@ -127,9 +157,9 @@ def _libc() -> ctypes.CDLL:
 
 def main(arguments: list[str]) -> None:
     """Restrict, then become the program."""
-    rules, program = json.loads(arguments[0]), arguments[1:]
+    given, program = json.loads(arguments[0]), arguments[1:]
     try:
-        restrict(rules["read"], rules["write"], network=rules["network"])
+        restrict(given["system"], given["read"], given["write"], network=given["network"])
         os.execvp(program[0], program)  # noqa: S606 - that is what it is for
     except OSError as error:
         sys.stderr.write(f"{program[0]}: {error.strerror or error}\n")

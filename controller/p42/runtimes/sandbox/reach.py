@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from p42.model.grants import Grants
-
-LINKS = 40  # on the way to one file; the kernel follows no more (path_resolution(7))
+from p42.scripts.ways import led
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +67,5 @@ def _real(path: Path) -> Path:
 
 def _led(path: str) -> tuple[Path, list[Path]]:
     """Where `path` leads, and the links on the way, by the real paths of their directories."""
-    here, links = Path("/"), list[Path]()
-    todo = list(reversed(Path(path).parts[1:]))
-    while todo:
-        part = todo.pop()
-        if part == "..":
-            here = here.parent
-            continue
-        try:
-            target = (here / part).readlink()
-        except OSError:  # no link, or not there
-            here = here / part
-            continue
-        links.append(here / part)
-        if len(links) > LINKS:
-            break
-        here = Path("/") if target.is_absolute() else here
-        todo += [each for each in reversed(target.parts) if each != "/"]
-    return here, links
+    end, links = led(path)
+    return Path(end), [Path(each) for each in links]

@@ -20,20 +20,27 @@ from typing import Literal
 
 from p42.config.homedir import home
 from p42.model.errors import Blocked
+from p42.model.faults import fault
 from p42.model.grants import Grants
 from p42.runtimes.sandbox import landlock, walls
+from p42.runtimes.sandbox.sights import Elsewhere, sights, sure
 
+TRIED = 1 << 20  # bytes of scratch in a trial run
 PROBE = 10.0  # s for a trial run; 15 ms are usual
 NONE = walls.NONE
 
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """`form` bwrap: `program` is its path. landlock: the interpreter that runs the wrapper."""
+    """`form` bwrap: `program` is its path. landlock: the interpreter that runs the wrapper.
+
+    `sizes`: whether it keeps to Grants.scratch.
+    """
 
     form: Literal["bwrap", "landlock"]
     program: str
     system: tuple[str, ...]
+    sizes: bool = False
 
     @classmethod
     def find(cls, path: str) -> Sandbox | None:
@@ -43,7 +50,8 @@ class Sandbox:
         system = tuple(walls.system(path, private))
         bwrap = walls.which("bwrap", path)
         for found in (
-            cls("bwrap", bwrap, system) if bwrap else None,
+            cls("bwrap", bwrap, system, sizes=True) if bwrap else None,
+            cls("bwrap", bwrap, system) if bwrap else None,  # before 0.7 it knows no --size
             cls("landlock", sys.executable, system) if landlock.works() else None,
         ):
             if found is not None and _works(found):
@@ -51,19 +59,37 @@ class Sandbox:
         return None
 
     def wrap(self, argv: Sequence[str], grants: Grants, cwd: Path | None = None) -> list[str]:
-        """The command line that runs `argv` inside. Paths that are not there are left out."""
-        read, write, hide = (list(map(str, each))
+        """The command line that runs `argv` inside. Paths that are not there are left out.
+
+        Blocked where one is not its real path (`settled.py`). It runs nothing where another link is
+        laid before it is mounted.
+        """
+        try:
+            return self._wrapped(argv, grants, str(cwd or "/"))
+        except Elsewhere as error:
+            raise Blocked(f"{grants.by}: {error}" if grants.by else str(error)) from None
+        except OSError as error:
+            raise fault(error, str(error.filename or "what is granted")) from error
+
+    def _wrapped(self, argv: Sequence[str], grants: Grants, cwd: str) -> list[str]:
+        read, write, hide = (walls.there(map(str, each))
                              for each in (grants.read, grants.write, grants.hide))  # fmt: skip
-        if self.form == "bwrap":
-            modes = walls.mounts(read=read, write=write, hide=hide)
-            around = walls.bwrap(
-                self.program, self.system, modes, network=grants.network, cwd=str(cwd or "/")
+        trees = walls.trees(self.system, (*read, *write))
+        names = {**trees, **{str(name): str(real) for name, real in grants.at}}
+        read = [*trees.values(), *read]
+        if self.form == "landlock":
+            sights((*read, *write), {})  # so that it is told here, and not in its output
+            system = walls.there((*walls.SYSTEM, *walls.SETTINGS))
+            return landlock.command(
+                self.program, argv, system=system, read=read, write=write, network=grants.network
             )
-            return [*around, "--", *argv]
-        return landlock.command(
-            self.program, argv, write=walls.there(write), network=grants.network,
-            read=(*self.system, *walls.there(walls.SETTINGS), *walls.there(read)),
+        modes = walls.mounts(read=read, write=write, hide=hide, names=names)
+        mounted = [each for each, mode in modes.items() if mode != "--tmpfs"]
+        around = walls.bwrap(
+            self.program, modes, names, network=grants.network, cwd=cwd,
+            scratch=grants.scratch if self.sizes else 0,
         )  # fmt: skip
+        return [*around, "--", *sure(argv, sights(mounted, names))]
 
 
 def needed(sandbox: Sandbox | None) -> Sandbox:
@@ -76,8 +102,8 @@ def needed(sandbox: Sandbox | None) -> Sandbox:
 def _works(sandbox: Sandbox) -> bool:
     try:
         run = subprocess.run(
-            sandbox.wrap(["true"], Grants()), capture_output=True, timeout=PROBE, check=False,
-            stdin=subprocess.DEVNULL,
+            sandbox.wrap(["true"], Grants(scratch=TRIED)), capture_output=True, timeout=PROBE,
+            check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return False
