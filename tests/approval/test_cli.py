@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -96,3 +97,39 @@ def test_a_refusal_is_told_in_its_words(
     daemon.answers["approve"] = refuse
     assert run(["approve", "--all", "--yes"]) == 1
     assert "for a person" in capsys.readouterr().err
+
+
+def outcome(reason: str, message: str = "", *, met: bool = False) -> Parts:
+    told = {**item("a"), "reason": reason, "message": message, "ready": str(met), "declared": True}
+    return Parts([{"items": [{**told, "met": met}]}])
+
+
+@pytest.mark.parametrize(("reason", "code", "result", "told"), [
+    ("Reconciled", 0, "approved", "command/a ready"),
+    ("TestsFailed", 1, "failed", "command/a TestsFailed: why"),
+    ("CrashLoopBackOff", 1, "failed", "command/a CrashLoopBackOff: why"),
+    ("NeedsApproval", 1, "failed", "command/a NeedsApproval: why"),  # its tests failed: another
+    ("InProgress", 0, "approved", "command/a InProgress: why; still under way: p42 wait command/a"),
+    ("KeyMissing", 0, "approved", "command/a KeyMissing: why"),
+])  # fmt: skip
+def test_what_was_approved_and_did_not_come_about_is_exit_1(
+    daemon: Scripted, capsys: pytest.CaptureFixture[str], reason: str, code: int, result: str,
+    told: str,
+) -> None:  # fmt: skip
+    met = reason == "Reconciled"
+    daemon.answers["wait"] = outcome(reason, "" if met else "why", met=met)
+    assert run(["approve", "command/a", "--yes"]) == code
+    assert told == capsys.readouterr().err.splitlines()[-1]
+    assert run(["approve", "command/a", "--yes", "-o", "json"]) == code
+    out, err = capsys.readouterr()
+    (each,) = json.loads(out)["results"]
+    assert (each["name"], each["result"], each["reason"]) == ("a", result, reason)
+    assert "+echo hi" in err  # what was agreed to is shown all the same
+
+
+def test_where_nothing_waits_json_says_so(
+    daemon: Scripted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    daemon.answers["approvals"] = {"items": []}
+    assert run(["approve", "--all", "--yes", "-o", "json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"results": []}

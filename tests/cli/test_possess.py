@@ -144,6 +144,7 @@ def test_a_directory_can_be_set_for_the_sitting(
     daemon: Scripted, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     talk = Talk("muse")
+    daemon.answers["forge.into"] = lambda asked: {"into": asked["into"]}
     for typed, into in (("/into cmds", "cmds"), ("/into", "cmds"), ('/into "a b"', "a b")):
         loop._command(talk, typed)
         assert talk.into == str(here / into)
@@ -152,6 +153,54 @@ def test_a_directory_can_be_set_for_the_sitting(
     assert daemon.payload("say.into")["message"] == "/forge fix"
     loop._command(talk, "/into -")
     assert (talk.into, capsys.readouterr().err.splitlines()[-1]) == ("", "commands go to the home")
+
+
+def test_a_directory_that_will_not_do_is_refused_when_it_is_set(
+    daemon: Scripted, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was taken, and every message after it failed."""
+
+    def refuse(asked: Any) -> Any:
+        assert asked == {"agent": "muse", "into": str(here / "tmp")}
+        raise Refusal("/tmp lies in no directory that p42 follows", code=3)
+
+    daemon.answers["forge.into"] = refuse
+    talk = Talk("muse", into="/before")
+    assert loop._done(talk, "/into tmp")
+    assert (talk.into, "no directory that p42 follows" in capsys.readouterr().err) == (
+        "/before", True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("word", [
+    "/help", "/end", "/model big", "/cost", "/sessions", "/resume s-1", "/into cmds", "/new",
+])  # fmt: skip
+def test_a_command_of_the_sitting_is_no_message_of_a_script(
+    daemon: Scripted, p42: Callable[..., Said], word: str
+) -> None:
+    """It went to the model and was paid for."""
+    said = p42("possess", "@muse", word)
+    assert (said.code, verbs(daemon)) == (64, [])
+    assert f"{word.split()[0]} is for a conversation line by line" in said.err
+
+
+@pytest.mark.parametrize("words", [
+    ["/etc/passwd: who reads it?"], ["/helpful or not"], ["/", "x"], ["what does /help do?"],
+    ["/forge a command"], ["/models"],
+])  # fmt: skip
+def test_a_path_or_another_word_is_a_message(
+    daemon: Scripted, p42: Callable[..., Said], words: list[str]
+) -> None:
+    p42("possess", "@muse", *words)
+    assert daemon.payload("say")["message"] == " ".join(words)
+
+
+def test_a_conversation_that_is_named_and_new_is_a_contradiction(
+    daemon: Scripted, p42: Callable[..., Said]
+) -> None:
+    said = p42("possess", "@muse", "hi", "--session", "x1", "--new")
+    assert (said.code, verbs(daemon)) == (64, [])
+    assert "--session" in said.err and "--new" in said.err  # noqa: PT018 - one sentence
 
 
 def test_a_refused_directory_holds_for_no_other_command(daemon: Scripted, here: Path) -> None:

@@ -140,14 +140,22 @@ async def test_before_a_person_agreed_it_is_read_and_nothing_runs(tmp_path: Path
 async def test_one_that_is_given_a_reach_is_tested_only_when_it_was_approved(
     tmp_path: Path,
 ) -> None:
-    given = {**LA, "sandbox": {"read": [str(tmp_path)]}}
-    (tmp_path / "text").write_text("la\n")
-    script = answer(f"cat {tmp_path / 'texts'}"), answer(f"cat {tmp_path / 'text'}")
+    room = tmp_path / "room"
+    room.mkdir()
+    given = {**LA, "sandbox": {"read": [str(room)]}}
+    (room / "text").write_text("la\n")
+    script = answer(f"cat {room / 'texts'}"), answer(f"cat {room / 'text'}")
     async with anvil(tmp_path, *script) as there:
         assert (await there.passes(**given)).status.reason == "NeedsApproval"
         assert len(there.server.completions) == 1
         # It fails then: the model is told, and its next answer waits for a word of its own.
-        assert (await there.agree(**given)).status.reason == "NeedsApproval"
+        plan = await there.agree(**given)
+        assert plan.status.reason == "NeedsApproval", plan.status
+        failed = "tests failed: test 1 (no arguments): exit code 1 instead of 0: "
+        assert failed in plan.status.message
+        assert plan.status.message.endswith("; asked again (2 of 3)")
+        assert "asked again" not in plan.status.template  # a file says what is settled
+        assert [failed in told for told in there.notes] == [True]
         assert "No such file" in talk(there)[-1]["content"]
         assert not there.command.exists()
         assert (await there.agree(**given)).status.ready == "True"

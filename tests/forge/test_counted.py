@@ -70,7 +70,8 @@ async def test_a_daemon_killed_after_an_answer_nobody_can_use_pays_for_no_other(
 async def test_an_answer_nobody_can_use_does_not_end_the_row_that_began_after_an_approval(
     tmp_path: Path,
 ) -> None:
-    given = {**LA, "sandbox": {"read": [str(tmp_path)]}}
+    (room := tmp_path / "room").mkdir()
+    given = {**LA, "sandbox": {"read": [str(room)]}}
     async with anvil(tmp_path, WRONG, NO, answer("echo la")) as there:
         assert (await there.passes(**given)).status.reason == "NeedsApproval"
         assert (await there.agree(**given)).status.reason == "NeedsApproval"

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from p42.api.verbs import VERBS
+from p42.model.errors import InvalidInput
 from p42.model.verb import Door, Effect
 from tests.doors.daemons import Daemon, running
 from tests.e2e.test_ask import account, cli, document, status, until
@@ -162,6 +163,16 @@ def test_a_directory_that_is_not_followed_is_refused_before_anything_is_paid(
     assert daemon.ask("session.list")["items"] == []
 
 
+def test_whether_a_directory_will_do_can_be_asked(daemon: Daemon, tree: Path) -> None:
+    at = str(tree / "cmds")
+    assert daemon.ask("forge.into", agent="smith", into=at) == {"into": at}
+    for agent, into in (("smith", "/tmp"), ("smith", str(tree / "nowhere")), ("muse", at)):
+        (tree / "muse.json").write_text(document("Agent", "muse", persona="p", accountRef="main"))
+        daemon.ask("apply", paths=[str(tree)])
+        with pytest.raises(InvalidInput):
+            daemon.ask("forge.into", agent=agent, into=into)
+
+
 def test_an_agent_that_makes_no_commands_has_no_use_for_a_directory(
     daemon: Daemon, tree: Path
 ) -> None:
@@ -175,6 +186,7 @@ def test_an_agent_that_makes_no_commands_has_no_use_for_a_directory(
 def test_only_a_person_names_one_and_not_on_the_gateway(daemon: Daemon, tree: Path) -> None:
     verb = VERBS["say.into"]
     assert (verb.effect, verb.doors) == (Effect.PERSON, frozenset({Door.CONTROL}))
+    assert VERBS["forge.into"].doors == frozenset({Door.CONTROL})
     for kind in ("say.into", "say"):
         payload = {"agent": "smith", "message": "x", "into": str(tree / "cmds")}
         told = json.loads(daemon.say(json.dumps({"type": kind, "id": "1", "payload": payload})
@@ -200,3 +212,19 @@ def test_tests_that_fail_after_the_approval_reach_the_conversation(
     assert (made["problem"], made["file"]) == ("", str(tree / "cmds" / "greet.yaml"))
     approved(daemon)
     assert greeted(daemon) == b"ho\n"
+
+
+@pytest.mark.parametrize("text", [
+    "apiVersion: p42.dev/v1\nkind: Command\nmetadata: {name: greet}\nspec: {sauce: echo hi}\n",
+    2 * "---\napiVersion: p42.dev/v1\nkind: Command\nmetadata: {name: greet}\nspec: {source: a}\n",
+], ids=["broken", "twice"])  # fmt: skip
+def test_a_name_that_a_manifest_declares_is_taken_also_where_it_never_held(
+    daemon: Daemon, vendor: AnthropicServer, tree: Path, text: str
+) -> None:
+    (tree / "cmds" / "brk.yaml").write_text(text)
+    until(lambda: "brk.yaml" in cli(daemon, "get", "status").stdout, "it was read")
+    vendor.script = [Say(fenced(name="greet", implementation="echo hi"))]
+    made = forged(daemon, tree, "make greet")
+    assert "command/greet is declared in " in made["problem"]
+    assert f"{tree / 'cmds' / 'brk.yaml'}" in made["problem"]
+    assert not (daemon.home / "manifests" / "commands" / "greet.yaml").exists()

@@ -40,7 +40,7 @@ def versions(draw: st.DrawFn) -> Version:
     return Version(
         draw(st.sampled_from(["1" * 64, digest_of("x")])), draw(TEXTS), "node", draw(WORDS),
         draw(WORDS), draw(st.sampled_from([(), ("jq", "7z")])), tests,
-        draw(st.sampled_from(["", "0" * 64])),
+        draw(st.sampled_from(["", "0" * 64])), draw(st.sampled_from([None, (), tests])),
     )  # fmt: skip
 
 
@@ -48,6 +48,7 @@ def versions(draw: st.DrawFn) -> Version:
 @given(st.builds(
     Lock, versions(), st.lists(versions(), max_size=3).map(tuple),
     st.sampled_from(["", "2" * 64]), st.sampled_from(["", "12345678", "1e5"]),
+    st.sampled_from(["", "3" * 64]),
 ))  # fmt: skip
 def test_what_is_written_is_read_again_by_us_and_by_any_yaml(lock: Lock) -> None:
     data = render("hello", lock)
@@ -134,6 +135,34 @@ def test_a_prompt_that_is_not_forged_yet_is_rolled_back_to_what_is_there() -> No
     assert back.current == ONE
     assert back.fits("shout", None)
     assert rolled_back(Lock(ONE, again="x"), "sing", None).fits("sing", None)
+
+
+def test_a_rollback_of_another_try_leaves_nothing_but_the_version_it_was() -> None:
+    """`p42 forge`, then `p42 rollback`, left a `holdsFor` of the prompt it was forged from."""
+    assert rolled_back(Lock(ONE, (TWO,), again="x"), "sing", None) == Lock(ONE, (TWO,))
+    python = rolled_back(Lock(ONE, (TWO,)), "sing", "python")
+    assert python.fits("sing", "python")
+
+
+A, B = ({"expect": {"stdout": "a"}},), ({"expect": {"stdout": "b"}},)
+
+
+def test_after_a_rollback_it_has_to_pass_what_it_passed_until_the_tests_change() -> None:
+    lock = Lock(replace(TWO, declared=B), (replace(ONE, declared=A),))
+    back = parse(render("hello", rolled_back(lock, "hum", None, B)))
+    assert (back.tests(B), back.tests(A), back.tests(())) == (A, A, ONE.tests)
+    other = ({"args": ["c"]},)
+    assert back.tests(other) == other
+    again = rolled_back(back, "hum", None, B)
+    assert (again, again.tests(B)) == (lock, B)
+
+
+def test_a_lock_that_does_not_tell_its_tests_has_those_of_the_manifest() -> None:
+    lock = Lock(TWO, (ONE,))
+    back = rolled_back(lock, "hum", None, B)
+    assert (back.tests(B), back.holds_tests) == (B, "")
+    none = rolled_back(Lock(TWO, (replace(ONE, declared=()),)), "hum", None, B)
+    assert none.tests(B) == ()  # it was approved with none
 
 
 @pytest.mark.parametrize("lock", [Lock(), Lock(ONE)])

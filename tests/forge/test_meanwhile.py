@@ -44,6 +44,20 @@ async def test_an_edit_of_a_forged_manifest_is_not_written_over(
         assert sheet.read_bytes() == mine
 
 
+async def test_a_status_that_p42_writes_meanwhile_is_no_edit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer was paid for, and refused."""
+    async with smithy(tmp_path) as here:
+        await here.one(name="hi", description="says hi", implementation="echo 1")
+        sheet = here.sheet("hi")
+        told = sheet.read_bytes() + b"status:\n  conditions: []\n"
+        save_at_the_exchange(monkeypatch, sheet, told)
+        again = await here.one(name="hi", description="says hi", implementation="echo 2")
+        assert again.problem == ""
+        assert "echo 2" in sheet.read_text()
+
+
 def test_an_edit_of_a_lock_is_not_written_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,6 +44,28 @@ def test_a_new_lock_is_written_beside_the_manifest(pins: DiskPins, tree: Path) -
     assert lock(tree).stat().st_mode & 0o777 == 0o644
 
 
+@pytest.mark.parametrize(("umask", "made"), [(0o022, 0o755), (0o002, 0o775), (0o077, 0o700)])
+def test_its_directory_is_one_of_the_users_as_their_umask_says(
+    pins: DiskPins, tree: Path, umask: int, made: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        pins.write(HELLO, b"one\n", was=None)
+    finally:
+        os.umask(before)
+    assert lock(tree).parent.stat().st_mode & 0o777 == made
+    assert (lock(tree).parent / ".p42").stat().st_mode & 0o777 == 0o700
+
+
+def test_in_the_home_it_is_private(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    manifest = home / "manifests" / "hello.yaml"
+    manifest.parent.mkdir(parents=True)
+    pins = DiskPins(home, lambda _: manifest, LocalProcesses(os.environ, home=home))
+    pins.write(HELLO, b"one\n", was=None)
+    assert lock(manifest.parent).parent.stat().st_mode & 0o777 == 0o700
+
+
 def test_nothing_unfinished_is_left_and_git_sees_only_the_lock(pins: DiskPins, tree: Path) -> None:
     git(tree, "init")
     pins.write(HELLO, b"one\n", was=None)

@@ -46,6 +46,16 @@ class Later(SystemClock):
 
 
 @dataclass
+class Notes:
+    """A journal that a test can read."""
+
+    told: list[str]
+
+    def note(self, ref: Ref | None, reason: str, message: str, *, warning: bool = False) -> None:
+        self.told.append(f"{ref} {reason}: {message}")
+
+
+@dataclass
 class Anvil:
     """The Command kind over a real home, tree, database, and a scripted vendor."""
 
@@ -55,6 +65,7 @@ class Anvil:
     ended: asyncio.Event
     server: OpenAIServer
     woken: set[Ref]  # all whose work has ended
+    notes: list[str]  # what the journal was told
 
     def want(self, prompt: str = "say la", **given: Any) -> Want[Command]:
         """The wish as it is read now, with the lock that stands there."""
@@ -103,7 +114,7 @@ async def anvil(root: Path, *script: Any, there: There | None = None) -> AsyncIt
     async with AsyncExitStack() as held:
         server = await held.enter_async_context(OpenAIServer(script))
         there = await held.enter_async_context(scene(home, main=spec(server)))
-        woken = set[Ref]()
+        woken, notes = set[Ref](), list[str]()
 
         def wake(ref: Ref) -> None:
             woken.add(ref)
@@ -116,9 +127,9 @@ async def anvil(root: Path, *script: Any, there: There | None = None) -> AsyncIt
             home, clock, files=DiskFiles(home, path=os.environ["PATH"]), processes=processes,
             registry=there.registry, works=works, models=there.accounts,
             approvals=SqliteApprovals(there.database, clock=clock),
-            pins=DiskPins(home, lambda _: tree / "sing.yaml", processes),
+            pins=DiskPins(home, lambda _: tree / "sing.yaml", processes), journal=Notes(notes),
         ).only(kind.uses)  # fmt: skip
-        yield Anvil(world, tree, clock, ended, server, woken)
+        yield Anvil(world, tree, clock, ended, server, woken, notes)
 
 
 def answer(script: str = "echo la", language: str = "bash", **more: Any) -> Say:

@@ -47,7 +47,8 @@ async def test_from_answers_that_all_failed_it_leads_to_what_ran_before(tmp_path
 
 
 async def test_so_it_does_with_approve_auto_where_nothing_is_signed(tmp_path: Path) -> None:
-    auto = {"approve": "auto", "sandbox": {"read": [str(tmp_path)]}}  # tested once pinned
+    (room := tmp_path / "room").mkdir()
+    auto = {"approve": "auto", "sandbox": {"read": [str(room)]}}  # tested once pinned
     script = [answer("echo lo"), answer("echo la"), answer("echo lu"), answer("echo la; true")]
     async with anvil(tmp_path, *script) as there:
         assert (await there.passes(**LA, **auto)).status.ready == "True"

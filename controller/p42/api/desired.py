@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
 from pathlib import Path
 
+from p42.ai.forge.place import spare_of
 from p42.api.approving import waiting
 from p42.api.asking import asks
 from p42.api.house import engine_of, house_of
@@ -122,9 +124,17 @@ async def _release(world: World, refs: list[Ref]) -> Applied:
         _must_be_ours(world, rows[ref])
     applied = []
     for ref in refs:
-        await take_out(world, rows[ref].resource.place)
+        place = rows[ref].resource.place
+        await take_out(world, place)
+        await asyncio.to_thread(_drop_spare, world, Path(place.file))
         applied.append(await engine.release(ref))
     return _joined(applied)
+
+
+def _drop_spare(world: World, file: Path) -> None:
+    """Of what a forge made: whoever bears the name next has no version before."""
+    if world.files.look(file) is None:
+        world.files.remove(spare_of(file))
 
 
 def _must_be_ours(world: World, row: Row) -> None:

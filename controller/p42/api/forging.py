@@ -7,13 +7,14 @@ needs no second word.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import difflib
+import json
 import secrets
 from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict
 
-from p42.ai.forge.forge import PREVIOUS
 from p42.ai.forge.place import PRIVATE, Places
 from p42.ai.forge.sheet import difference, without_status
 from p42.api.asking import asks
@@ -23,9 +24,12 @@ from p42.model.errors import InvalidInput
 from p42.model.ports import World
 from p42.model.refs import Ref
 from p42.model.resource import Resource
-from p42.scripts.lock import Lock, left_out, name_of, parse, render, rolled_back
+from p42.model.status import Status
+from p42.scripts.lock import Lock, Tests, left_out, name_of, parse, render, rolled_back
 from p42.scripts.notes import FORGED_BY
 from p42.scripts.reply import Unfit
+
+SETTLED = 10.0  # s; what was tested once is there at once, and a test may take longer than anybody
 
 
 class Changed(TypedDict):
@@ -38,6 +42,14 @@ class Changed(TypedDict):
     dropped: int  # of its earlier versions, the oldest: its file has no room for them
 
 
+class RolledBack(Changed):
+    """And how it stands then. `inForce`: what is declared now is what runs."""
+
+    inForce: bool
+    reason: str
+    message: str
+
+
 @asks
 class Of:
     """`ref` is a command, as KIND/NAME."""
@@ -45,14 +57,62 @@ class Of:
     ref: str
 
 
-async def rollback(world: World, request: Of) -> Changed:
-    """Go back to the version before. Another rollback undoes it."""
+@asks
+class Into:
+    """`agent` by its bare name; `into` is the absolute path of a directory."""
+
+    agent: str
+    into: str
+
+
+class Held(TypedDict):
+    """The directory, as it was named."""
+
+    into: str
+
+
+async def into(world: World, request: Into) -> Held:
+    """Whether what `agent` makes could be declared there; the forge looks again. Says why not."""
+    agent = world.registry.get(Ref("Agent", request.agent))
+    if agent is not None and not agent.facts.get("forge"):
+        raise InvalidInput(
+            f"agent/{request.agent} makes no commands; ask one that says forge: true"
+        )
+    await asyncio.to_thread(_places(world).within, request.into)
+    return {"into": request.into}
+
+
+async def rollback(world: World, request: Of) -> RolledBack:
+    """Go back to the version before, and say whether it is in force then.
+
+    Another rollback undoes it.
+    """
     resource = _command(world, request.ref)
     if "prompt" in resource.spec:
-        return await asyncio.to_thread(_unpin, world, resource)
-    if FORGED_BY in resource.annotations:
-        return await asyncio.to_thread(_put_back, world, resource)
-    raise InvalidInput(
+        changed = await asyncio.to_thread(_unpin, world, resource)
+    elif FORGED_BY in resource.annotations:
+        changed = await asyncio.to_thread(_put_back, world, resource)
+    else:
+        raise _not_forged(resource)
+    return await _standing(world, resource.ref, changed)
+
+
+async def _standing(world: World, ref: Ref, changed: Changed) -> RolledBack:
+    """`changed`, and what came of it within a few seconds."""
+    engine = engine_of(world)
+    stands = False
+    await engine.reread(ref)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SETTLED):
+            await engine.settle({ref})
+    if (row := engine.row(ref)) is not None and not row.gone:
+        stands = await engine.in_force(row.resource)
+    status = row.status if row is not None else Status("Unknown", "Deleting")
+    return {**changed, "inForce": stands, "reason": status.reason, "message": status.text}
+
+
+def _not_forged(resource: Resource) -> InvalidInput:
+    return InvalidInput(
         f"command/{resource.ref.name} was not forged: {resource.place} is yours, and git has its "
         "history"
     )
@@ -68,6 +128,10 @@ async def forge(world: World, request: Of) -> Changed:
     lock = replace(_read(ref, was), again=secrets.token_hex(4))
     await asyncio.to_thread(_write, world, ref, lock, was)
     return {"ref": str(ref), "file": str(_file(resource)), "diff": "", "to": "", "dropped": 0}
+
+
+def _places(world: World) -> Places:
+    return Places(world.home, world.files, lambda: engine_of(world).sources)
 
 
 def _command(world: World, text: str) -> Resource:
@@ -101,7 +165,9 @@ def _unpin(world: World, resource: Resource) -> Changed:
     ref, was = resource.ref, world.pins.look(resource.ref)
     old = _read(ref, was)
     try:
-        new = rolled_back(old, resource.spec["prompt"], resource.spec.get("language"))
+        spec = resource.spec
+        tests = _tests(world, resource)
+        new = rolled_back(old, spec["prompt"], spec.get("language"), tests)
     except Unfit as error:
         raise InvalidInput(f"command/{ref.name}: {error}") from None
     dropped = _write(world, ref, new, was)
@@ -113,23 +179,28 @@ def _unpin(world: World, resource: Resource) -> Changed:
             "dropped": dropped}  # fmt: skip
 
 
+def _tests(world: World, resource: Resource) -> Tests:
+    """The manifest's tests, as its kind puts them into a lock: without what is left to default."""
+    spec = house_of(world).kinds[resource.ref.kind].spec
+    made = spec.model_validate_json(json.dumps(resource.spec))
+    told = made.model_dump(mode="json", by_alias=True, include={"tests"}, exclude_defaults=True)
+    return tuple(told.get("tests", ()))
+
+
 def _script(lock: Lock) -> list[str]:
     return lock.current.source.splitlines(keepends=True) if lock.current is not None else []
 
 
 def _put_back(world: World, resource: Resource) -> Changed:
     """Of a manifest from a conversation: it and the one it replaced change places."""
-    place = Places(world.home, world.files, lambda: engine_of(world).sources).at(
-        resource.place.file
-    )
+    place = _places(world).at(resource.place.file)
     ref, target, files = resource.ref, place.file, place.files
-    spare = target.parent / ".p42" / f"{target.name}.{PREVIOUS}"
-    now, before = files.look(target), files.look(spare)
+    now, before = files.look(target), files.look(place.spare)
     if now is None or before is None:
         raise InvalidInput(f"command/{ref.name}: no earlier version of it is kept")
     old, new = without_status(now.data.decode()), without_status(before.data.decode())
     if not files.swap(target, new.encode(), was=now.data, mode=now.mode):
         raise InvalidInput(f"{target} was changed meanwhile; look at it and try again")
-    files.place(spare, now.data, mode=PRIVATE)
+    files.place(place.spare, now.data, mode=PRIVATE)
     return {"ref": str(ref), "file": str(target), "diff": difference(place.shown, old, new),
             "to": "", "dropped": 0}  # fmt: skip

@@ -54,7 +54,7 @@ COMMANDS: dict[str, Command] = {
                   "Describe a kind or one of its fields"),
     "wait": _c(DESIRED, "steering:wait", "refs", "--for= --timeout=",
                "Wait until resources are ready, or gone"),
-    "approve": _c(DESIRED, "approve:approve", "refs", "--all --yes -y",
+    "approve": _c(DESIRED, "approve:approve", "refs", "--all --yes -y -o= --output=",
                   "Show what a held change would run, and let it"),
     "rollback": _c(DESIRED, "rollback:rollback", "refs", "-o= --output=",
                    "Go back to the version before of a forged command"),

@@ -47,12 +47,16 @@ def possess(
 
     Goes on with the agent's latest conversation if something was said in it in the last hour.
     """
-    from p42.cli.repl.talk import Talk, asks_for_command, directory, tell_forged
+    from p42.cli.repl.talk import Talk, asks_for_command, directory, of_sitting, tell_forged
 
     outputs.checked(output, ("text", "json"))
+    if session and new:
+        raise params.Usage("--session names a conversation and --new begins another: say one")
+    text = _text(message)
+    if word := of_sitting(text or ""):
+        raise _misplaced(word, agent)
     spawning.ensure(home())
     talk = Talk(_plain(agent), session or "", model, params.duration(timeout), directory(into))
-    text = _text(message)
     if text is None:
         from p42.cli.repl.loop import converse
 
@@ -68,6 +72,14 @@ def possess(
         outputs.print_json(told)
     made = tell_forged(told, wanted=forges, shown=not is_json)
     return Exit.FAILED if forges and not made else Exit.OK
+
+
+def _misplaced(word: str, agent: str) -> params.Usage:
+    """No model is asked what only the conversation at a terminal knows, nor paid for it."""
+    return params.Usage(
+        f"{word} is for a conversation line by line: p42 possess {agent}; a message that begins "
+        "so needs another word in front"
+    )
 
 
 def _plain(agent: str) -> str:

@@ -20,15 +20,21 @@ Named = Annotated[str, typer.Argument(metavar="command/NAME", show_default=False
 def rollback(ref: Named, output: params.TableOrJson = "table") -> int:
     """Go back to the version before of a forged command; again, and it is undone.
 
-    It stays there until the prompt changes. What was approved once needs no second word.
+    It stays there until the prompt changes, with the tests that it passed. What was approved once
+    needs no second word; where it is not in force for another reason, that is said.
     """
     told = link.ask(home(), "rollback", {"ref": params.ref(ref)})
-    which = (
-        f"is now the version of {told['to']}"
-        if told.get("to")
-        else ("has changed places with the version before")
-    )
-    return _told(told, output, which)
+    return _told(told, output, _whither(told))
+
+
+def _whither(told: dict[str, Any]) -> str:
+    """Which version that is, and whether it is the one that runs."""
+    if told.get("inForce", True):
+        to = told.get("to")
+        return f"is now the version of {to}" if to else "has changed places with the version before"
+    where = f"the version of {told['to']}" if told.get("to") else "the version before"
+    why = f"{told['reason']}: {told['message']}" if told["message"] else told["reason"]
+    return f"goes back to {where}, which is not in force: {terminal.plain(why)}"
 
 
 def forge(ref: Named, output: params.TableOrJson = "table") -> int:

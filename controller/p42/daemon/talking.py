@@ -97,6 +97,8 @@ class Talking:
             book=house_of(world).book, declared=lambda ref: _declared(world, ref),
             sources=lambda: engine_of(world).sources, processes=world.processes,
             waits=lambda resource: engine_of(world).waits(resource),
+            places=lambda ref: engine_of(world).places(ref),
+            in_force=lambda resource: engine_of(world).in_force(resource),
         )  # fmt: skip
         self.tools.open(world, Workbench(world), unfit=forge.unfit)
 

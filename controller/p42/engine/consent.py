@@ -6,15 +6,15 @@ import asyncio
 from collections.abc import Collection, Mapping
 
 from p42.engine.bugs import caught
-from p42.engine.converge import deadline
 from p42.engine.desk import Desk
 from p42.engine.feed import Feed
+from p42.engine.force import Running, runs
 from p42.engine.held import Pending
 from p42.engine.paths import lies_in
 from p42.engine.queue import Priority
 from p42.engine.shelf import SECOND_LOOK
 from p42.engine.wish import State, Wish
-from p42.model.approval import NOTHING, PERSON, Pin
+from p42.model.approval import NOTHING, PERSON, Pin, Why
 from p42.model.errors import InvalidInput, P42Error
 from p42.model.refs import Ref
 from p42.model.resource import Resource
@@ -88,23 +88,16 @@ class Consent:
         after, place = desk.gate.executes(resource), resource.place
         if verdict.why:
             old = desk.gate.stand_in(ref)
-            before = b"" if old is None else await self._runs(old)
-            return [Pending(ref, verdict.why, verdict.digest, place, before, after, verdict.by)]
+            now = Running(b"") if old is None else await runs(desk, old)
+            return [Pending(
+                ref, verdict.why, verdict.digest, place, now.what, after, verdict.by, now.mishap
+            )]  # fmt: skip
         if self._waits_by_itself(resource, verdict.digest):
             stands = desk.kinds[ref.kind].stands is not None
-            before = await self._runs(resource) if stands else b""
-            return [Pending(ref, "machine", verdict.digest, place, before, after)]
+            now = await runs(desk, resource) if stands else Running(b"")
+            why: Why = "machine"
+            return [Pending(ref, why, verdict.digest, place, now.what, after, mishap=now.mishap)]
         return []
-
-    async def _runs(self, old: Resource) -> bytes:
-        """What is run of it now. That it was let through does not say that it got there: a prompt
-        is still being forged, tests failed. So a kind that can tell is asked."""
-        desk, ref = self._desk, old.ref
-        kind, want = desk.kinds[ref.kind], desk.gate.want(old)
-        if kind.stands is None:
-            return kind.executes(want)
-        async with deadline(f"looking at {ref}"):
-            return kind.stands(want, await desk.drivers[ref.kind].observe(ref, want))
 
     def _waits_by_itself(self, resource: Resource, digest: str) -> bool:
         """Whether a plan, past the gate, waits for a word: a lock that came in with a manifest."""

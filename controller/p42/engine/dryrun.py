@@ -11,6 +11,8 @@ from dataclasses import replace
 
 from p42.engine.converge import Found, Thing, look
 from p42.engine.desk import Desk
+from p42.engine.force import runs
+from p42.engine.gate import Verdict
 from p42.engine.held import held_status
 from p42.engine.needs import Needs
 from p42.engine.outcome import status_of
@@ -72,8 +74,15 @@ class DryRun:
     async def _up(self, wish: Wish) -> list[Planned]:
         """Play one wish. A thing that would wait, is paused or only told about takes no step."""
         desk, ref = self._desk, wish.resource.ref
-        wish, held = self._acted_on(wish)
-        if held is not None and desk.gate.stand_in(ref) is None:
+        wish, verdict = self._acted_on(wish)
+        old = None if verdict is None else desk.gate.stand_in(ref)
+        try:
+            runs_on = old is not None and (await runs(desk, old)).what != b""
+        except (Retry, Blocked) as error:
+            self._tell(ref, status_of(error, ref))
+            return []
+        held = None if verdict is None else held_status(ref, verdict, runs_on=runs_on)
+        if held is not None and old is None:
             self._tell(ref, held)
             return []
         resource, specs = wish.resource, desk.specs
@@ -109,15 +118,13 @@ class DryRun:
             self._needs.publish(ref, Published(kind.publish(want, seen)))
         return steps
 
-    def _acted_on(self, wish: Wish) -> tuple[Wish, Status | None]:
+    def _acted_on(self, wish: Wish) -> tuple[Wish, Verdict | None]:
         """What an apply acts on: the old version, and why, where what a machine made waits."""
-        gate, ref = self._desk.gate, wish.resource.ref
+        gate = self._desk.gate
         verdict = gate.at_once(wish)
         if verdict is None or verdict.why != "machine":
             return wish, None  # an apply is a person's word on the rest
-        old = gate.stand_in(ref)
-        held = held_status(ref, verdict, runs_on=old is not None and gate.executes(old) != b"")
-        return replace(wish, resource=old or wish.resource), held
+        return replace(wish, resource=gate.stand_in(wish.resource.ref) or wish.resource), verdict
 
     async def _down(self, wish: Wish) -> list[Planned]:
         desk, ref = self._desk, wish.resource.ref

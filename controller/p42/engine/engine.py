@@ -22,6 +22,7 @@ from p42.engine.catalog import Catalog
 from p42.engine.consent import Consent
 from p42.engine.desk import Desk
 from p42.engine.feed import Feed
+from p42.engine.force import in_force
 from p42.engine.gate import Gate, Trust
 from p42.engine.held import Pending
 from p42.engine.queue import Priority
@@ -42,7 +43,7 @@ from p42.model.ledger import Ledger
 from p42.model.look import FileLook
 from p42.model.ports import World
 from p42.model.refs import Ref
-from p42.model.resource import Resource
+from p42.model.resource import Place, Resource
 
 
 class Engine:
@@ -171,6 +172,15 @@ class Engine:
         """Whether what p42 itself writes there would wait for a person's word."""
         return self._consent.waits(resource)
 
+    async def reread(self, ref: Ref) -> Row | None:
+        """Look at its file now, not when a watcher tells; None = it is not declared any more."""
+        await self._feed.peek(self._wished(ref).resource.place.file)
+        return self.row(ref)
+
+    async def in_force(self, resource: Resource) -> bool:
+        """Whether that is what runs under its name: agreed to, there, its tests not failed."""
+        return await in_force(self._desk, resource)
+
     async def approve(self, digests: Mapping[Ref, str]) -> None:
         """A person has seen what has these digests, and agrees. All of them or none.
 
@@ -213,6 +223,10 @@ class Engine:
     def row(self, ref: Ref) -> Row | None:
         """One name at this moment; None = there is no such wish."""
         return row_of(self._desk, ref)
+
+    def places(self, ref: Ref) -> tuple[Place, ...]:
+        """Where documents of that name stand now, also those that do not hold."""
+        return tuple(document.place for document in self._desk.catalog.shelves.documents(ref))
 
     def changes(self) -> AsyncIterator[Row | Ref]:
         """From this call on: each changed row, the newest only; a Ref = that one is gone."""

@@ -5,7 +5,7 @@ The sentence in the file is fixed for each reason, filled from the ref alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from p42.engine.gate import Verdict
@@ -34,11 +34,13 @@ class Pending:
     old: bytes
     new: bytes
     by: str = ""  # who could write where it stands, of what is held for that
+    mishap: str = ""  # what became of the one before
 
     @property
     def sentence(self) -> str:
         """Why it waits, and what to do."""
-        return _sentence(self.ref, self.why, self.by)
+        told = _sentence(self.ref, self.why, self.by)
+        return f"{told}; {self.mishap}" if self.mishap else told
 
 
 def held_status(ref: Ref, verdict: Verdict, *, runs_on: bool) -> Status:
@@ -49,6 +51,11 @@ def held_status(ref: Ref, verdict: Verdict, *, runs_on: bool) -> Status:
     told = _sentence(ref, verdict.why, verdict.by)
     message = f"{told}; until then the old version runs on" if runs_on else told
     return Status("False", "NeedsApproval", message=message, template=text)
+
+
+def after(mishap: str, status: Status) -> Status:
+    """`status`, of a change that waits, with what became of the one before."""
+    return replace(status, message=f"{status.text}; {mishap}") if mishap else status
 
 
 def _sentence(ref: Ref, why: Why, by: str = "") -> str:

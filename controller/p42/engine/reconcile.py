@@ -13,8 +13,9 @@ from typing import Any
 from p42.engine.bugs import caught
 from p42.engine.converge import Found, Thing, converge, look
 from p42.engine.desk import Desk
+from p42.engine.force import runs
 from p42.engine.gate import Verdict
-from p42.engine.held import held_status
+from p42.engine.held import after, held_status
 from p42.engine.herald import Herald, News
 from p42.engine.needs import root_cause
 from p42.engine.outcome import checked, mend_after, status_of
@@ -140,7 +141,9 @@ class Reconciler:
         if verdict.again is not None:
             desk.queue.add_after(ref, verdict.again, Priority.HEAL)
         old = desk.gate.stand_in(ref)
-        held = held_status(ref, verdict, runs_on=old is not None and desk.gate.executes(old) != b"")
+        # Not what was let through: a version may have failed its tests, and nothing be there.
+        runs_on = bool(old is not None and verdict.why and (await runs(desk, old)).what)
+        held = held_status(ref, verdict, runs_on=runs_on)
         if old is not None:
             return Case(replace(wish, resource=old), resource.digest, verdict, held)
         if desk.records.paused(wish):
@@ -209,6 +212,8 @@ class Reconciler:
         passes = found.plan.status.reason in PASSING and not found.drift
         facts = _publish(thing, found) if ready or passes else None
         self._herald.publish(ref, facts)
+        if hold is not None and hold is case.held and thing.want is not None:
+            hold = after(thing.kind.mishap(thing.want, found.seen), hold)
         status = self._overlaid(ref, hold or found.plan.status)
         self._herald.post(ref, News(
             status, mend_after(status, 0), case.digest, _planned(ref, found),

@@ -15,6 +15,7 @@ from p42.manifest.discover import Walker
 from p42.manifest.engines import EngineName
 from p42.manifest.finding import Finding, diagnose, place, printable
 from p42.manifest.kindbook import KindBook
+from p42.manifest.locks import unreadable
 from p42.manifest.parse import locate
 from p42.manifest.reading import (
     NOT_UTF8,
@@ -67,6 +68,7 @@ def validate(
 
 class _Validation:
     def __init__(self, book: KindBook, engine: EngineName) -> None:
+        self._book = book
         self._reading = Reading(book, Checker(engine))
         self._rules = Rules(book, named=lambda where: f"{self._shown(where.file)}:{where.line}")
         self._here = os.getcwd()
@@ -90,6 +92,7 @@ class _Validation:
         for document in self._documents:
             self._found += document.diagnostics if isinstance(document, Broken) else ()
         self._found += [self._placed(flaw) for flaw in self._flaws(good)]
+        self._found += [found for each in good for found in unreadable(each, self._book)]
         shown = {d.file: self._shown(d.file) for d in self._found}
         found = sorted((_renamed(d, shown[d.file]) for d in self._found), key=_order)
         names = sorted({self._shown(d.place.file) for d in self._documents})

@@ -90,6 +90,7 @@ class Kind(Generic[Spec, Seen, StepT]):
     `unasked`: whether the spec says that what a model wrote of it may run without a person's word.
     `claim`: what it tells of a machine that made it, None = nothing. `stands`: what of it is there
     now and would be run, in the form of `executes`; None where that is what was let through last.
+    `mishap`: what a person who is asked for a word shall know of the version before, "" = nothing.
     `spares`: which of its needs a want can do without as it stands. It is planned also while they
     publish nothing; they stay its needs in every other respect.
     """
@@ -113,6 +114,7 @@ class Kind(Generic[Spec, Seen, StepT]):
     unasked: Callable[[Spec], bool] = lambda _: False
     claim: Callable[[Want[Spec]], Claim | None] = lambda _: None
     stands: Callable[[Want[Spec], Seen], bytes] | None = None
+    mishap: Callable[[Want[Spec], Seen], str] = lambda _want, _seen: ""
     spares: Callable[[Want[Spec]], Iterable[Ref]] = lambda _: ()
 
 

@@ -86,7 +86,8 @@ class Files(Protocol):
         """Whether at `path`, anywhere on this machine, is a file that may be run. Follows links."""
 
     def reads(self, path: Path) -> bool:
-        """Whether at `path`, anywhere on this machine, is a file that may be read.
+        """Whether at `path`, anywhere on this machine, is a file that may be read; its name may be
+        there in another case.
 
         A link at its end may not lead out of its directory.
         """

@@ -8,6 +8,7 @@ that were in force before are kept in it, so git needs no history for a way back
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -26,9 +27,16 @@ _HEAD = """\
 """
 
 
+Tests = tuple[Mapping[str, Any], ...]  # as manifests spell them, without what is left to default
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One forging. `tests` as manifests spell them. `approved`: the sha256 agreed to, "" = none."""
+    """One forging. `tests` as manifests spell them, those that came with the script.
+
+    `approved`: the sha256 agreed to, "" = none. `declared`: the manifest's own tests, which it had
+    to pass; None = not known (older locks tell none).
+    """
 
     prompt_digest: str
     source: str
@@ -36,8 +44,9 @@ class Version:
     agent: str = ""
     model: str = ""
     dependencies: tuple[str, ...] = ()
-    tests: tuple[Mapping[str, Any], ...] = ()
+    tests: Tests = ()
     approved: str = ""
+    declared: Tests | None = None
 
     @property
     def title(self) -> str:
@@ -49,13 +58,27 @@ class Version:
 @dataclass(frozen=True, slots=True)
 class Lock:
     """`earlier`: the latest first. `holds_for`: the digest of a prompt that `current` stands in for
-    after a rollback. `again`: a person asked for another try; any text that was not there before.
+    after a rollback; `holds_tests`: of a manifest's tests, in the place of which it has its own.
+    `again`: a person asked for another try; any text that was not there before.
     """
 
     current: Version | None = None
     earlier: tuple[Version, ...] = field(default_factory=tuple)
     holds_for: str = ""
     again: str = ""
+    holds_tests: str = ""
+
+    def tests(self, declared: Tests) -> Tests:
+        """What `current` has to pass where its manifest declares these.
+
+        That is the manifest's word; but after a rollback, until it changes, it is what was passed.
+        """
+        if self.current is None:
+            return declared
+        kept = self.current.declared
+        if kept is None or self.holds_tests != tests_digest(declared):
+            kept = declared
+        return kept or self.current.tests
 
     def fits(self, prompt: str, language: str | None) -> bool:
         """Whether `current` is what this prompt was forged into, or stands in for it."""
@@ -77,6 +100,11 @@ def digest_of(prompt: str) -> str:
     return hashlib.sha256(prompt.encode()).hexdigest()
 
 
+def tests_digest(tests: Tests) -> str:
+    """sha256 in hex of a manifest's tests."""
+    return digest_of(json.dumps(tests, sort_keys=True))
+
+
 @lru_cache(maxsize=1024)  # every look asks for the same bytes again
 def parse(data: bytes) -> Lock:
     """What a lock file says. Unfit if it is none."""
@@ -96,7 +124,7 @@ def parse(data: bytes) -> Lock:
     return Lock(
         _version(value) if "source" in value else None,
         tuple(_version(each) for each in earlier),
-        _text(value, "holdsFor"), _text(value, "again"),
+        _text(value, "holdsFor"), _text(value, "again"), _text(value, "holdsForTests"),
     )  # fmt: skip
 
 
@@ -122,8 +150,9 @@ def left_out(lock: Lock, data: bytes) -> int:
 
 
 def same(one: Version, other: Version) -> bool:
-    """Whether two versions are one script, whoever approved it."""
-    return replace(one, approved="") == replace(other, approved="")
+    """Whether two versions are one script, whoever approved it and whatever it had to pass."""
+    bare = replace(one, approved="", declared=None)
+    return bare == replace(other, approved="", declared=None)
 
 
 def pinned(lock: Lock | None, version: Version, *, ran: bool = True) -> Lock:
@@ -140,20 +169,30 @@ def pinned(lock: Lock | None, version: Version, *, ran: bool = True) -> Lock:
     return Lock(known, tuple(each for each in earlier if not same(each, version))[:KEPT])
 
 
-def rolled_back(lock: Lock, prompt: str, language: str | None) -> Lock:
-    """The version before, standing in for `prompt` until that changes. Unfit without one.
+def rolled_back(lock: Lock, prompt: str, language: str | None, tests: Tests = ()) -> Lock:
+    """The version before, standing in for `prompt` until that changes, and for `tests`, those of
+    the manifest, until they do. Unfit without one.
 
     Where the newest was forged from another prompt, or is to be forged again, that is the one.
     """
-    current, digest = lock.current, digest_of(prompt)
+    current = lock.current
     if current is None:
         raise Unfit("nothing was forged yet")
     if not lock.fits(prompt, language):
-        return replace(lock, holds_for=digest, again="")
+        return _stand_in(Lock(current, lock.earlier), prompt, language, tests)
     if not lock.earlier:
         raise Unfit("no earlier version is kept in its lock")
     first, *rest = lock.earlier
-    return Lock(first, (current, *rest), "" if first.prompt_digest == digest else digest)
+    return _stand_in(Lock(first, (current, *rest)), prompt, language, tests)
+
+
+def _stand_in(lock: Lock, prompt: str, language: str | None, tests: Tests) -> Lock:
+    """`lock`, with what it takes for its current version to be as it was."""
+    was = lock.current.declared if lock.current is not None else None
+    return replace(
+        lock, holds_for="" if lock.fits(prompt, language) else digest_of(prompt),
+        holds_tests="" if was is None or was == tests else tests_digest(tests),
+    )  # fmt: skip
 
 
 def _top(lock: Lock) -> Iterator[tuple[str, str]]:
@@ -163,6 +202,8 @@ def _top(lock: Lock) -> Iterator[tuple[str, str]]:
         yield from _fields(lock.current, 2)
     if lock.holds_for:
         yield "holdsFor", f"{scalar(lock.holds_for)}\n"
+    if lock.holds_tests:
+        yield "holdsForTests", f"{_digest(lock.holds_tests)}\n"
 
 
 def _fields(version: Version, column: int) -> Iterator[tuple[str, str]]:
@@ -176,6 +217,8 @@ def _fields(version: Version, column: int) -> Iterator[tuple[str, str]]:
     yield "tests", f"{flow(list(version.tests))}\n"
     if version.approved:
         yield "approved", f"{_digest(version.approved)}\n"
+    if version.declared is not None:
+        yield "declaredTests", f"{flow(list(version.declared))}\n"
 
 
 def _item(version: Version) -> str:
@@ -197,15 +240,22 @@ def _version(value: Any) -> Version:
         raise Unfit(f"language is none of {', '.join(get_args(Language))}")
     if not source.strip():
         raise Unfit("source is empty")
-    dependencies, tests = value.get("dependencies") or [], value.get("tests") or []
+    dependencies = value.get("dependencies") or []
     if not (isinstance(dependencies, list) and all(isinstance(d, str) for d in dependencies)):
         raise Unfit("dependencies is no list of names")
-    if not (isinstance(tests, list) and all(isinstance(test, dict) for test in tests)):
-        raise Unfit("tests is no list")
+    declared = _tests(value, "declaredTests") if "declaredTests" in value else None
     return Version(
         _text(value, "promptDigest"), source, cast(Language, language), _text(value, "agent"),
-        _text(value, "model"), tuple(dependencies), tuple(tests), _text(value, "approved"),
+        _text(value, "model"), tuple(dependencies), _tests(value, "tests"),
+        _text(value, "approved"), declared,
     )  # fmt: skip
+
+
+def _tests(value: Mapping[str, Any], key: str) -> Tests:
+    tests = value.get(key) or []
+    if not (isinstance(tests, list) and all(isinstance(test, dict) for test in tests)):
+        raise Unfit(f"{key} is no list of tests")
+    return tuple(tests)
 
 
 def _text(value: Mapping[str, Any], key: str) -> str:

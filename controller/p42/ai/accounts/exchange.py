@@ -261,8 +261,9 @@ class Exchange(Generic[Piece]):
             raise Held(str(error), after=error.after, reason=error.reason) from None
 
     def _late(self) -> TimedOut:
+        within = f"{self._seconds:.2f}".rstrip("0").rstrip(".")  # of what was asked for, some went
         return TimedOut(
-            f"{self._account.ref} did not answer within {self._seconds:g} s; give it "
+            f"{self._account.ref} did not answer within {within} s; give it "
             "longer (--timeout), or see `p42 describe " + str(self._account.ref).lower() + "`"
         )
 

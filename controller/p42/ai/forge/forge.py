@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -44,6 +44,7 @@ from p42.model.errors import Blocked, InvalidInput, Retry
 from p42.model.faults import fault
 from p42.model.ports import Files, Processes
 from p42.model.refs import Ref
+from p42.model.resource import Place as Spot
 from p42.model.resource import Resource
 from p42.model.talk import Forged, Heard
 from p42.scripts.begins import breaks
@@ -52,8 +53,8 @@ from p42.scripts.notes import FORGED_BY
 from p42.scripts.reply import Found, Unfit
 from p42.scripts.syntax import misread, missing
 
-PREVIOUS = "previous"  # `.p42/NAME.yaml.previous` beside it: what the last version replaced
 NO_SPEC = "the answer holds no json object with name and implementation"
+SAVES = 3  # tries; a status may be written into the file at the very moment
 NO_OTHER = "it is the version that failed"
 
 
@@ -65,6 +66,10 @@ class _Wanted(NamedTuple):
     place: Place
     old: Resource | None
     before: bytes
+
+
+async def _always(_: Resource) -> bool:
+    return True
 
 
 class Forge:
@@ -85,14 +90,21 @@ class Forge:
         sources: Callable[[], Sequence[str]] = tuple,
         processes: Processes | None = None,
         waits: Callable[[Resource], bool] = lambda _: True,
+        in_force: Callable[[Resource], Awaitable[bool]] = _always,
+        places: Callable[[Ref], Sequence[Spot]] = lambda _: (),
     ) -> None:
-        """`processes` None: a script is only looked at. `waits`: does it wait for a person?"""
-        self._waits = waits
+        """`processes` None: a script is only looked at. `waits`: does it wait for a person?
+
+        `in_force`: is it what runs now? Only that is a version to go back to. `places`: of the
+        documents of a name, also of those that do not hold.
+        """
+        self._waits, self._in_force = waits, in_force
         self._processes, self._rooms = processes, home / "run" / "forge"
         self._files, self._approvals, self._book = files, approvals, book
         self._places = Places(home, files, sources)
         self._went: dict[str, tuple[str, Origin]] = {}  # what may not have been read back yet
         self._taken, self._declared = Taken(home, files, registry), declared
+        self._documents = places
         self._one = asyncio.Lock()  # two replies at once may mean the same name
 
     async def heard(self, heard: Heard) -> Sequence[Forged]:
@@ -153,8 +165,9 @@ class Forge:
         text = sheet(name, wanted, origin, kept)
         check = (name, text, spec_of(wanted, kept))
         made = _at(await asyncio.to_thread(self._check, *check), file)
+        ran = old is not None and await self._in_force(_at(old, file))
         await self._approvals.mark(made.ref, auto=agreed)
-        await asyncio.to_thread(self._write, place, text.encode(), before)
+        await asyncio.to_thread(self._write, place, text.encode(), before, ran)
         self._went[name] = file, origin
         new = difference(place.shown, without_status(before.decode()), text)
         return Forged(name, told(spec), file=file, diff=new, waits=self._waits(made))
@@ -198,7 +211,14 @@ class Forge:
 
     def _stands(self, name: str, origin: Origin) -> tuple[str, str, bool]:
         """The file that declares the name, "" = none does, its line, and whether we wrote it."""
-        there = self._declared(Ref(KIND, name))
+        ref = Ref(KIND, name)
+        there, good = self._declared(ref), ""
+        if there is not None:
+            good = there.place.file
+        # One that never held is somebody's all the same, and another would be a second of its name.
+        other = next((each for each in self._documents(ref) if each.file != good), None)
+        if other is not None:
+            return other.file, str(other), False
         if there is not None:
             self._went.pop(name, None)
             return there.place.file, str(there.place), origin.wrote(there.annotations)
@@ -231,18 +251,27 @@ class Forge:
             raise Unfit("it cannot be written down as it is")
         return found
 
-    def _write(self, place: Place, data: bytes, before: bytes) -> None:
+    def _write(self, place: Place, data: bytes, before: bytes, ran: bool) -> None:
+        """`ran`: `before` was in force. What never was is nothing to go back to, and goes."""
         files, target = place.files, place.file
-        changed = Unfit(f"{target} was changed meanwhile; ask again")
-        entry = files.look(target)
-        if (entry.data if entry else b"") != before:
-            raise changed
-        if before:
-            spare = target.parent / ".p42" / f"{target.name}.{PREVIOUS}"
-            files.place(spare, before, mode=PRIVATE)
-        mode = entry.mode if entry else place.mode
-        if not files.swap(target, data, was=before or None, mode=mode):
-            raise changed
+        for _ in range(SAVES):
+            entry = files.look(target)
+            now = entry.data if entry else b""
+            if now != before and _bare(now) != _bare(before):
+                break
+            if ran:
+                files.place(place.spare, before, mode=PRIVATE)
+            elif not before:  # a new one has no earlier version, whoever bore its name once
+                files.remove(place.spare)
+            mode = entry.mode if entry else place.mode
+            if files.swap(target, data, was=now or None, mode=mode):
+                return
+        raise Unfit(f"{target} was changed meanwhile; ask again")
+
+
+def _bare(data: bytes) -> str:
+    """Without the status, which p42 itself writes whenever it settles."""
+    return without_status(data.decode(errors="replace"))
 
 
 def _at(resource: Resource, file: str) -> Resource:

@@ -35,6 +35,16 @@ class Place:
     mode: int  # of a new file
     shown: str
 
+    @property
+    def spare(self) -> Path:
+        """Where the version is kept that the one in `file` took over from."""
+        return spare_of(self.file)
+
+
+def spare_of(file: Path) -> Path:
+    """`.p42/NAME.yaml.previous` beside a manifest out of a conversation."""
+    return file.parent / ".p42" / f"{file.name}.previous"
+
 
 class Places:
     """Of one home. `sources` tells what is followed. Methods block: they look at the disk."""

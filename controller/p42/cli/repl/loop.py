@@ -150,7 +150,10 @@ def _forge(talk: Talk, rest: str) -> None:
 
 def _into(talk: Talk, rest: str) -> None:
     if rest:
-        talk.into = "" if rest == HOME else directory(_unquoted(rest))
+        wanted = "" if rest == HOME else directory(_unquoted(rest))
+        if wanted:  # a refusal is raised, and the place stays as it was
+            link.ask(home(), "forge.into", {"agent": talk.agent, "into": wanted})
+        talk.into = wanted
     terminal.notice(f"commands go to {talk.into or 'the home'}")
 
 

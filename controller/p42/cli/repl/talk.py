@@ -22,6 +22,8 @@ GRACE = 5.0  # s beyond the deadline, for the daemon to say itself that it ran o
 NOTED = 200  # characters of a tool's arguments and of its result that are shown beside the answer
 CUT = "the answer was cut at the most tokens one may have; the agent's maxTokens says how many"
 FORGE = "/forge"  # what makes a command of a conversation, through every door
+# What `loop` obeys and no model is told of; not /forge, which means the same everywhere.
+SITTING = frozenset({"/help", "/new", "/end", "/model", "/cost", "/sessions", "/resume", "/into"})
 LISTED = 1000  # the latest of an agent; many of them may be conversations of projects
 FRESH = 3600.0  # s; a conversation that rested longer is not gone on with unasked
 
@@ -155,6 +157,12 @@ class Talk:
 def asks_for_command(message: str) -> bool:
     """Whether it is `/forge`."""
     return message.split(maxsplit=1)[:1] == [FORGE]
+
+
+def of_sitting(message: str) -> str:
+    """The command of a conversation line by line that a message begins with; "" = it does not."""
+    first = message.split(maxsplit=1)[:1]
+    return first[0] if first and first[0] in SITTING else ""
 
 
 def tell_forged(told: dict[str, Any], *, wanted: bool = False, shown: bool = True) -> bool:

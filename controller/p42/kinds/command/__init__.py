@@ -47,15 +47,18 @@ kind: Kind[Command, Seen, Step] = Kind(
         Column("DESCRIPTION", "spec.description", wide=True),
         Column("DEPENDENCIES", "spec.dependencies", wide=True),
     ),
-    uses=frozenset({"files", "processes", "registry", "works", "models", "approvals", "pins"}),
+    uses=frozenset(
+        {"files", "processes", "registry", "works", "models", "approvals", "pins"} | {"journal"}
+    ),
     unasked=lambda spec: spec.approve == "auto",
     claim=claim,
     stands=stands,
+    mishap=lambda _want, seen: seen.mishap,
     spares=_spares,
     # The lock stands in the user's tree, what is known of approval in the engine's book: neither
     # goes with the command.
     volatile=frozenset(
         {"rival", "interpreter", "missing", "trial", "verdict", "work", "stage"}
-        | {"lock", "result", "machine", "approved", "vouched"}
+        | {"lock", "result", "machine", "approved", "vouched", "mishap"}
     ),
 )

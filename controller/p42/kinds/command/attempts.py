@@ -80,6 +80,13 @@ def last(
     return Attempt("over", "", "failed", None, failed)
 
 
+def mishap(failed: tuple[Failed, ...]) -> str:
+    """That the last answer failed its tests, and the model is asked again; "" = it did not."""
+    if not (failed and failed[-1].tested):
+        return ""
+    return f"tests failed: {failed[-1].problem}; asked again ({len(failed) + 1} of {MOST})"
+
+
 def verdict(failed: tuple[Failed, ...]) -> str:
     """What came of so many answers, in a sentence."""
     made = [each for each in failed if each.version is not None]

@@ -14,11 +14,17 @@ from pydantic import TypeAdapter
 
 from p42.kinds.command.spec import Command, Test
 from p42.model.kind import Claim, Want
-from p42.scripts.lock import Lock, Version, name_of, parse
+from p42.scripts.lock import Lock, Tests, name_of, parse
 from p42.scripts.notes import FORGED_BY
 from p42.scripts.reply import Unfit
 
 _TESTS = TypeAdapter(tuple[Test, ...])
+
+
+def spelled(tests: tuple[Test, ...]) -> Tests:
+    """`tests` as manifests spell them."""
+    told = (test.model_dump(mode="json", by_alias=True, exclude_defaults=True) for test in tests)
+    return tuple(told)
 
 
 class Same:
@@ -81,17 +87,19 @@ def _spec(same: Same, data: bytes) -> Command | None:
     spec = same.spec
     if not fits(spec, data):
         return None
-    version = parse(data).current
-    return None if version is None else _as_written(spec, version)
+    return _as_written(spec, parse(data))
 
 
-def _as_written(spec: Command, version: Version) -> Command | None:
+def _as_written(spec: Command, lock: Lock) -> Command | None:
     """What the manifest says of tests counts; where it has none, those that came with the script.
 
-    None for a version that no manifest could hold.
+    After a rollback those of that version do. None for one that no manifest could hold.
     """
+    version = lock.current
+    if version is None:
+        return None
     try:
-        tests = spec.tests or _TESTS.validate_json(json.dumps(list(version.tests)))
+        tests = _TESTS.validate_json(json.dumps(lock.tests(spelled(spec.tests))))
     except ValueError:
         return None
     needed = tuple(dict.fromkeys((*spec.dependencies, *version.dependencies)))

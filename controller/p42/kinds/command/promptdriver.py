@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from p42.kinds.command import trial
 from p42.kinds.command.asking import asked, kept
-from p42.kinds.command.attempts import Attempt, last, verdict
+from p42.kinds.command.attempts import Attempt, last, mishap, verdict
 from p42.kinds.command.forging import Failure, Work, failure_of, told
 from p42.kinds.command.pinned import meant
 from p42.kinds.command.promptplan import again
@@ -41,7 +41,9 @@ class PromptDriver:
         approved = world.approvals.approved(ref, digest)
         vouched = not approved and await self._vouched(want, lock, digest)
         seen = replace(seen, approved=approved, vouched=vouched)
-        return self._goes_on(want, seen) if seen.trial == "failed" else seen
+        if seen.trial == "failed":
+            return self._goes_on(want, seen)
+        return seen if approved else replace(seen, mishap=self._mishap(seen.lock, self._last(want)))
 
     def _forging(self, want: Want[Command], seen: Seen) -> Seen:
         """How far the forging is."""
@@ -49,13 +51,14 @@ class PromptDriver:
             found = self._last(want)
         except Unfit:
             return seen  # a lock nobody can read: the plan says so
-        seen = replace(seen, stage=found.stage, work=found.work, trial=found.trial)
+        why = seen.mishap or (mishap(found.failed) if found.stage == "ask" else "")
+        seen = replace(seen, stage=found.stage, work=found.work, trial=found.trial, mishap=why)
         if found.check is not None:
             return replace(seen, result=kept(found.check.version))
         if found.stage == "over":
             tested = any(each.tested for each in found.failed)
-            why = told(Failure("TestsFailed" if tested else "Blocked"))
-            return replace(seen, verdict=verdict(found.failed), result=why)
+            over = told(Failure("TestsFailed" if tested else "Blocked"))
+            return replace(seen, verdict=verdict(found.failed), result=over)
         if found.outcome is None:
             return replace(seen, verdict="", result=b"")
         return replace(seen, verdict=found.outcome.detail, result=found.outcome.result)
@@ -66,6 +69,7 @@ class PromptDriver:
         Only for what this home has just asked for, and never back to what was there before.
         """
         lock, found = parse(want.files[name_of(want.ref.name)]), self._last(want)
+        seen = replace(seen, mishap=self._mishap(seen.lock, found))
         if lock.current is None or found.stage == "over":
             return seen
         tried = [each.version for each in found.failed if each.version is not None]
@@ -74,6 +78,16 @@ class PromptDriver:
         if found.check and any(same(found.check.version, each) for each in lock.earlier):
             return seen
         return self._forging(want, seen)
+
+    def _mishap(self, data: bytes | None, found: Attempt) -> str:
+        """What became of the answer before the one in the lock, if that is the last."""
+        try:
+            current = parse(data or b"").current
+        except Unfit:
+            return ""
+        if current is None or found.check is None or not same(found.check.version, current):
+            return ""
+        return mishap(found.failed)
 
     def _last(self, want: Want[Command]) -> Attempt:
         files, works = self._world.files, self._world.works
@@ -111,8 +125,11 @@ class PromptDriver:
         self._world.works.start(want.ref, work, lambda: run(work))
 
     async def _start(self, want: Want[Command], work: str) -> None:
+        failed = self._last(want).failed
+        if told := mishap(failed):
+            self._world.journal.note(want.ref, "TestsFailed", told, warning=True)
         try:
-            question = asked(want, self._last(want).failed)
+            question = asked(want, failed)
         except Unfit as error:
             raise Blocked(str(error)) from None
         known, tries = self._world.works.get(work), 0

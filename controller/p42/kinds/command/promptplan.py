@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from p42.kinds.command.asking import asked, version_of
 from p42.kinds.command.forging import AGAIN_FIRST, failure_of
-from p42.kinds.command.pinned import fits, locked, meant
+from p42.kinds.command.pinned import fits, locked, meant, spelled
 from p42.kinds.command.seen import (
     Agree,
     Mark,
@@ -32,7 +32,7 @@ from p42.model.kind import Want
 from p42.model.plan import Instant, Plan
 from p42.model.reasons import PASSING, REASONS, Mend
 from p42.model.status import Status, in_progress
-from p42.scripts.lock import Lock, left_out, name_of, parse, pinned, render
+from p42.scripts.lock import Lock, left_out, name_of, parse, pinned, render, tests_digest
 from p42.scripts.marker import made_of
 from p42.scripts.reply import Unfit
 
@@ -79,7 +79,9 @@ def forging(want: Want[Command], seen: Seen, now: Instant) -> Plan[Step]:
         case "check", "running":
             return Plan((), in_progress("its answer is being tried"), in_flight=True)
         case _, "running":
-            return Plan((), in_progress(f"{whom} is asked for a script"), in_flight=True)
+            told = f"{whom} is asked for a script"
+            told = f"{told}; {seen.mishap}" if seen.mishap else told
+            return Plan((), in_progress(told), in_flight=True)
         case _, "passed":
             return Plan((*marked, _pin(want, seen)), in_progress("to be pinned"))
         case "check", "failed":
@@ -97,7 +99,7 @@ def forging(want: Want[Command], seen: Seen, now: Instant) -> Plan[Step]:
 def held(want: Want[Command], seen: Seen, made: Plan[Step], *, executes: bytes) -> Plan[Step]:
     """`made`, the plan of what is in the lock, as far as it was agreed to."""
     if not (seen.approved or seen.vouched or want.spec.approve == "auto"):
-        return Plan((), _unapproved(want))  # no step: nothing of it counts as let through
+        return Plan((), _unapproved(want, seen))  # no step: nothing of it counts as let through
     if made.status.reason == "TestsFailed":
         return replace(made, status=_asks_again(want, made.status))
     steps: list[Step] = [] if seen.machine else [Mark()]
@@ -125,8 +127,10 @@ def _signature(want: Want[Command], seen: Seen, digest: str) -> tuple[Step, ...]
     lock = parse(data)
     if seen.lock != data or lock.current is None or lock.current.approved == digest:
         return ()
-    approved = replace(lock, current=replace(lock.current, approved=digest))
-    return (Sign(render(want.ref.name, approved), data),)
+    declared = spelled(want.spec.tests)
+    passed = lock.current.declared if lock.holds_tests == tests_digest(declared) else declared
+    current = replace(lock.current, approved=digest, declared=passed)
+    return (Sign(render(want.ref.name, replace(lock, current=current)), data),)
 
 
 def _pin(want: Want[Command], seen: Seen) -> Pin:
@@ -134,6 +138,7 @@ def _pin(want: Want[Command], seen: Seen) -> Pin:
     version = version_of(seen.result)
     if version is None:
         return Pin(UNTOLD, seen.lock)
+    version = replace(version, declared=spelled(want.spec.tests))
     before = parse(seen.lock) if seen.lock is not None else None
     lock = pinned(before, version, ran=before is not None and _ran(want, seen, before))
     data = render(want.ref.name, lock)
@@ -152,9 +157,10 @@ def _ran(want: Want[Command], seen: Seen, lock: Lock) -> bool:
     return spec.approve == "auto"  # nothing is signed then, and nothing here tells
 
 
-def _unapproved(want: Want[Command]) -> Status:
+def _unapproved(want: Want[Command], seen: Seen) -> Status:
     text = f"a model wrote it; p42 approve command/{want.ref.name} shows it"
-    return Status("False", "NeedsApproval", template=text)
+    told = f"{text}; {seen.mishap}" if seen.mishap else ""
+    return Status("False", "NeedsApproval", message=told, template=text)
 
 
 def _asks_again(want: Want[Command], failed: Status) -> Status:

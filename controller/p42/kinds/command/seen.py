@@ -40,6 +40,7 @@ class Seen:
     installer: bool = True  # whether install-deps.sh is as it should be, or none of ours
     trial: Trial = "none"
     verdict: str = ""  # the first failure
+    mishap: str = ""  # that the answer before the one in the lock failed, and how
     work: str = ""
 
     @property

@@ -13,17 +13,24 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+PRIVATE = 0o700
+SHARED = 0o777  # in a user's own tree: the umask says who else
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 @contextlib.contextmanager
-def opened(root: Path, directory: Path, *, make: bool = False) -> Iterator[int]:
-    """A descriptor of `directory`. `make` creates what is missing, 0700. Raises OSError."""
+def opened(
+    root: Path, directory: Path, *, make: bool = False, mode: int = PRIVATE
+) -> Iterator[int]:
+    """A descriptor of `directory`. `make` creates what is missing, with `mode` less the umask.
+
+    Raises OSError.
+    """
     top, below = _way(root, directory)
-    number = _top(top, make=make)
+    number = _top(top, make=make, mode=mode)
     try:
         for part in below:
-            deeper = child(number, part, make=make)
+            deeper = child(number, part, make=make, mode=mode)
             os.close(number)
             number = deeper
         yield number
@@ -39,7 +46,7 @@ def _way(root: Path, directory: Path) -> tuple[str, tuple[str, ...]]:
     return str(directory), ()
 
 
-def child(above: int, name: str, *, make: bool) -> int:
+def child(above: int, name: str, *, make: bool, mode: int = PRIVATE) -> int:
     """A descriptor of the directory `name` in `above`, which may not be a link."""
     try:
         return _below(above, name)
@@ -47,7 +54,7 @@ def child(above: int, name: str, *, make: bool) -> int:
         if not make:
             raise
     with contextlib.suppress(FileExistsError):
-        os.mkdir(name, 0o700, dir_fd=above)
+        os.mkdir(name, mode, dir_fd=above)
     return _below(above, name)
 
 
@@ -56,13 +63,13 @@ def names(number: int) -> list[str]:
     return os.listdir(number)
 
 
-def _top(directory: str, *, make: bool) -> int:
+def _top(directory: str, *, make: bool, mode: int) -> int:
     try:
         return os.open(directory, _OPEN)
     except FileNotFoundError:
         if not make:
             raise
-    Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
+    Path(directory).mkdir(mode=mode, parents=True, exist_ok=True)
     return os.open(directory, _OPEN)
 
 

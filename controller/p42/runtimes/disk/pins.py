@@ -89,7 +89,8 @@ class DiskPins:
 
     @contextlib.contextmanager
     def _forged(self, manifest: Path, *, make: bool = False) -> Iterator[int]:
-        with dirs.opened(manifest.parent, manifest.parent / FORGED, make=make) as number:
+        mode = dirs.PRIVATE if manifest.is_relative_to(self._home) else dirs.SHARED
+        with dirs.opened(manifest.parent, manifest.parent / FORGED, make=make, mode=mode) as number:
             yield number
 
 
