@@ -130,6 +130,10 @@ TOO_LONG = [
     Status(400, "Input is too long for requested model."),
     Status(400, "the request exceeds the available context size, try increasing it"),
     Status(400, "Please reduce the length of the messages or completion."),
+    Status(400, "This model's maximum prompt length is 131072 but the request contains 200000"),
+    Status(400, "too many tokens: total number of tokens in the prompt exceeds the limit"),
+    Status(400, "Prompt exceeds max length"),
+    Status(422, "Input validation error: `inputs` must have less than 1024 tokens"),
     Status(400, "The input token count (40000) exceeds the maximum number of tokens allowed"),
 ]
 

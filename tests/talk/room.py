@@ -42,10 +42,10 @@ class Room:
         """Say it and hear the answer out."""
         return (await self.hear(text, **more))[1]
 
-    async def hear(self, text: str, **more: Any) -> tuple[str, Said]:
+    async def hear(self, text: str, *, agent: str = "muse", **more: Any) -> tuple[str, Said]:
         """What was streamed, and the end of it."""
         pieces: list[Spoken] = []
-        async with aclosing(self.talks.say(Say("muse", text, **more))) as spoken:
+        async with aclosing(self.talks.say(Say(agent, text, **more))) as spoken:
             pieces += [piece async for piece in spoken]
         said = pieces[-1]
         assert isinstance(said, Said)
@@ -85,7 +85,8 @@ async def room(
         sessions = SqliteSessions(file, clock, gone=lambda session: talks.forget(session))
         talks = Conversations(
             sessions, there.accounts, there.registry, clock, background,
-            listener=listener, tools=tools, failing=failing, instructions=instructions,
+            default="muse", listener=listener, tools=tools, failing=failing,
+            instructions=instructions,
         )  # fmt: skip
         made = Room(talks, sessions, there, server)
         await made.declare("muse", MUSE)

@@ -104,5 +104,5 @@ async def test_a_name_that_is_none_begins_no_session(tmp_path: Path, name: str) 
 async def test_a_session_of_an_odd_name_goes_on_all_the_same(tmp_path: Path) -> None:
     async with room(tmp_path) as there:
         await there.sessions.begin("old", "The Builder")
-        await there.say("go on", session="old")
+        await there.say("go on", session="old", agent="")
         assert "The Builder" in there.asked[-1]["messages"][0]["content"]

@@ -42,9 +42,18 @@ async def test_one_whose_agent_was_deleted_goes_on_with_the_one_that_is_named(
 async def test_the_originals_clients_go_on_with_whom_they_named(tmp_path: Path) -> None:
     async with room(tmp_path) as there:
         await there.sessions.put(Session("a", "builder", Instant(1), Instant(1)), [])
-        said = await there.say("Hello", session="a")
-        assert said.agent == "builder"
-        assert not said.notes
+        for named in ("@builder", "@somebody", ""):
+            said = await there.say("Hello", session="a", agent=named)
+            assert said.agent == "builder"
+            assert not said.notes
+
+
+async def test_one_who_is_declared_takes_over_from_one_who_is_not_at_every_door(
+    tmp_path: Path,
+) -> None:
+    async with room(tmp_path) as there:
+        await there.sessions.put(Session("a", "builder", Instant(1), Instant(1)), [])
+        assert (await there.say("Hello", session="a", agent="@ai-muse")).agent == "muse"
 
 
 def _none() -> Session:

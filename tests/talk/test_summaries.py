@@ -143,3 +143,31 @@ async def test_one_that_fails_is_told_in_the_log(
             async with asyncio.timeout(5):
                 while "cannot be summed up" not in caplog.text:
                     await asyncio.sleep(0)
+
+
+async def test_one_that_is_too_long_is_asked_for_with_less(tmp_path: Path) -> None:
+    def script(seen: Any) -> Any:
+        if not summing(seen.body):
+            return Answer("Yes.")
+        long = len(seen.body["messages"][1]["content"]) > 5000
+        return Status(400, "prompt is too long") if long else Answer("A summary.")
+
+    async with room(tmp_path, models=["gpt-nobody-knows"]) as there:
+        there.server.script = script
+        await there.declare("muse", {**MUSE, "memory": MEMORY})
+        await there.sessions.put(Session("a", "muse", Instant(1), Instant(1)), long_ones())
+        await there.say("And now?", session="a")
+        await summed(there, "a", 1)
+        assert len(summaries(there)) > 1
+
+
+async def test_after_one_that_failed_none_is_asked_for_with_every_message(tmp_path: Path) -> None:
+    def script(seen: Any) -> Any:
+        return Status(400, "no") if summing(seen.body) else Answer("Yes.")
+
+    async with room(tmp_path) as there:
+        there.server.script = script
+        await there.declare("muse", {**MUSE, "memory": MEMORY})
+        for number in range(FRESH + 6):
+            await there.say(f"question {number}", session="a")
+        assert len(summaries(there)) == 1

@@ -60,7 +60,7 @@ async def test_what_is_too_long_is_refused_once_and_the_next_message_is_answered
         assert (await there.say("And now?", session="a")).answer.reply.text == "Yes."
         assert questions(there.asked[-1]) == ["First.", "And now?"]
         assert "1 earlier messages of this conversation are not shown" in system(there.asked[-1])
-        assert "- xxx" in system(there.asked[-1])
+        assert "xxx" not in system(there.asked[-1])
         kept = [content for _, content, _ in await there.told("a")]
         assert kept[2] == "x" * 300_000
 
@@ -88,7 +88,7 @@ async def test_of_what_a_vendor_refuses_a_question_without_an_answer_is_doubted_
     tmp_path: Path,
 ) -> None:
     def filtered(seen: Any) -> Step:
-        bad = any("forbidden" in text for text in questions(seen.body))
+        bad = "forbidden" in str(seen.body["messages"])
         return Status(400, "content_filter", kind="content_filter") if bad else Answer("Yes.")
 
     async with room(tmp_path) as there:
@@ -100,7 +100,7 @@ async def test_of_what_a_vendor_refuses_a_question_without_an_answer_is_doubted_
         for _ in range(2):
             await there.say("And now?", session="a")
         assert questions(there.asked[-1]) == ["First.", "And now?", "And now?"]
-        assert "The forbidden word." in system(there.asked[-1])
+        assert "1 of them since the provider would not take them" in system(there.asked[-1])
         # First, the refused one, the next with and without it, and the last without it at once.
         assert len(there.asked) == 5
 
@@ -157,3 +157,56 @@ async def test_a_command_is_forged_in_a_conversation_that_is_too_long(tmp_path: 
         said = await there.say("/forge a lamp", session="a")
         assert said.answer.reply.text == "Yes."
         assert questions(there.asked[-1]) == ["/forge a lamp"]
+
+
+def whole(most: int) -> Callable[[Any], Step]:
+    """A vendor that counts all it is sent, the system text too, and is not on any list."""
+
+    def answer(seen: Any) -> Step:
+        long = sum(len(str(message["content"])) for message in seen.body["messages"]) > most
+        return Status(400, "prompt is too long") if long else Answer("Yes.")
+
+    return answer
+
+
+async def test_what_is_told_of_hidden_messages_gets_less_as_well(tmp_path: Path) -> None:
+    async with room(tmp_path, models=["gpt-nobody-knows"]) as there:
+        await there.declare("muse", {**MUSE, "memory": {**MEMORY, "keepFirst": 2}})
+        there.server.script = whole(1500)
+        for n in range(40):
+            said = await there.say(f"question {n} " + "q" * 150, session="a")
+            assert said.answer.reply.text == "Yes."
+        before = len(there.asked)
+        for n in range(5):
+            await there.say(f"and {n}?", session="a")
+        assert len(there.asked) == before + 5, "what was learned is not tried again"
+        assert questions(there.asked[-1])[-2:] == ["and 3?", "and 4?"]
+
+
+async def test_what_one_agent_learned_of_a_model_holds_of_whole_prompts(tmp_path: Path) -> None:
+    async with room(tmp_path, models=["gpt-nobody-knows"]) as there:
+        long = {**SPEAKER, "persona": "You are wordy. " * 200}
+        await there.declare("muse", SPEAKER)
+        await there.declare("wordy", long)
+        there.server.script = whole(3300)
+        for n in range(6):
+            await there.say(f"{n} " + "q" * 100, session="short")
+            await there.say(f"{n} " + "q" * 100, session="long", agent="wordy")
+        await there.say("And now?", session="short")
+        assert len(questions(there.asked[-1])) == 7
+
+
+async def test_a_persona_that_is_too_long_is_said_to_be_that(tmp_path: Path) -> None:
+    async with room(tmp_path, models=["gpt-nobody-knows"]) as there:
+        await there.declare("muse", {**SPEAKER, "persona": "You are wordy. " * 200})
+        there.server.script = whole(1000)
+        with pytest.raises(TooLong, match=r"\(persona, project, tools\) is about 1\d+ tokens"):
+            await there.say("hello", session="a")
+
+
+async def test_no_persona_takes_all_of_a_models_room(tmp_path: Path) -> None:
+    async with room(tmp_path, models=["gpt-4"]) as there:  # it has room for 8192
+        await there.declare("muse", {**SPEAKER, "persona": "You are wordy. " * 5000})
+        await there.say("hello", session="a")
+        assert len(system(there.asked[-1])) < 8192 / 2 * 3 + 100
+        assert "the rest is left out" in system(there.asked[-1])

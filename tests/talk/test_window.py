@@ -151,11 +151,19 @@ def test_a_call_that_broke_off_has_a_result_that_says_so() -> None:
 
 def test_what_is_left_out_is_told() -> None:
     made = window(talk(31), keep_first=2, last=17)
-    said = note(made.skipped, "")
+    said = note(len(made.skipped), digest(made.skipped))
     assert said.startswith("12 earlier messages")
     assert "- m2" in said
-    assert note(made.skipped, "tea").endswith("\ntea")
-    assert note((), "tea") == ""
+    assert note(3, "tea").endswith("\ntea")
+    assert note(0, "tea") == ""
+
+
+def test_one_long_message_at_the_beginning_hides_nothing_that_came_later() -> None:
+    turns = talk(24)
+    turns[0] = Turn(0, "user", "long " * 2000, Instant(0))
+    made = window(turns[:23], keep_first=2, last=20, budget=2600)
+    assert not made.first
+    assert len(made.last) >= 19
 
 
 def test_a_long_gap_is_counted_not_listed() -> None:

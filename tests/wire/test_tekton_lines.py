@@ -80,3 +80,9 @@ def test_a_line_without_end_is_refused() -> None:
     lines.push(PING + b"x" * (MAX_LINE + 1))
     assert isinstance(lines.pull(), Said)
     assert lines.pull() == Bad("after", f"A line is longer than {MAX_LINE} bytes")
+
+
+def test_a_line_that_is_too_long_is_so_whether_or_not_its_end_is_there() -> None:
+    lines = Lines()
+    lines.push(b'{"a":"' + b"x" * MAX_LINE + b'"}\n')
+    assert lines.pull() == Bad("after", f"A line is longer than {MAX_LINE} bytes")

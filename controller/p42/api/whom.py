@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from p42.ai.talk.persona import is_orphan, plain
+from p42.ai.talk.persona import Persona, is_orphan, plain
 from p42.api.asking import asks
 from p42.api.minds import must_answer
 from p42.api.shapes import Json
@@ -29,7 +29,8 @@ async def whom(world: World, request: Meant) -> Json:
     if found is None and request.session:
         all_ = await world.sessions.list(archived=True, limit=MOST)
         others = [each.id for each in all_ if each.id.startswith(request.session)]
-    kept = found is not None and not is_orphan(world.registry.get, found.agent, known=True)
+    named = Persona(request.agent, {"agent": request.agent})  # `must_answer` has seen it declared
+    kept = found is not None and not is_orphan(world.registry.get, found.agent, named)
     return {
         "agent": plain(found.agent if found is not None and kept else request.agent),
         "session": card(found, world.clock.now()) if found is not None else None,

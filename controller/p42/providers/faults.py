@@ -62,10 +62,11 @@ _PASSES = frozenset({408, 409, 425, 429})
 # "input length and `max_tokens` exceed context limit"; OpenAI and those like it: the code
 # context_length_exceeded, "maximum context length is"; Bedrock: "Input is too long for requested
 # model"; llama.cpp: "exceeds the available context size"; Groq: "reduce the length"; Google:
-# "input token count exceeds".
+# "input token count exceeds"; xAI: "maximum prompt length is".
 _TOO_LONG = re.compile(
-    r"(prompt|input|request|message|string) (is )?too (long|large)"
-    r"|context[ _](length|window|size|limit)|reduce the length|input token count",
+    r"(prompt|input|request|message) (is )?too (long|large)|too many tokens|prompt length"
+    r"|context[ _](length|window|size|limit)|reduce the length|input token count"
+    r"|exceeds? (the )?max(imum)? length|must have less than \d+ tokens",
     re.IGNORECASE,
 )
 _NO_CREDIT = ("insufficient_quota", "billing", "credit balance")

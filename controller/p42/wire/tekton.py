@@ -17,6 +17,7 @@ from typing import Any, Literal
 MAX_LINE = 1 << 20  # bytes; CONTRACT "Wires"
 READ = 4096  # bytes; the originals' message handler and projects chat read once, and so much
 CUT = " [cut here; `p42 chat` shows it whole]"
+OVERLONG = f"A line is longer than {MAX_LINE} bytes"
 _HTTP = re.compile(rb"[A-Z]{3,32} |PRI \*")
 _TLS = 0x16
 _OBJECT = ord("{")
@@ -91,7 +92,9 @@ class Lines:
             self._searched, self.unread = len(self._buffer), False
             if len(self._buffer) <= MAX_LINE:
                 return None
-            return self._ended(Bad("after", f"A line is longer than {MAX_LINE} bytes"))
+            return self._ended(Bad("after", OVERLONG))
+        if end > MAX_LINE:
+            return self._ended(Bad("after", OVERLONG))
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
         self._searched = 0

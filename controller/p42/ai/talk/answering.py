@@ -8,7 +8,7 @@ import json
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from p42.ai.forge.fail import Failed
@@ -17,9 +17,8 @@ from p42.ai.talk.background import Background
 from p42.ai.talk.lessons import Key, Lessons
 from p42.ai.talk.material import shown_with
 from p42.ai.talk.persona import Persona
-from p42.ai.talk.summaries import told
-from p42.ai.talk.view import UNKNOWN, View, budget_of, note_of, smaller
-from p42.ai.talk.window import messages, note, tokens, without_calls
+from p42.ai.talk.view import UNKNOWN, View, shortened, smaller, space_of
+from p42.ai.talk.window import messages, tokens, without_calls
 from p42.ai.tools.arguments import fitted
 from p42.model.completion import (
     MAX_TOKENS,
@@ -39,6 +38,7 @@ from p42.model.session import Role, Session, Sessions, Turn
 from p42.model.talk import Forged, Say, ToolBox, Used
 
 MISSING = "Tools of yours that cannot be called now; say so where they are needed:"
+PERSONA, RESULT = 2, 4  # parts of a model's room that the persona, and what one tool gave, may have
 SAVE = 0.02  # s between two saves of an answer that goes on
 
 _log = logging.getLogger("p42.ai")
@@ -75,7 +75,8 @@ class Answering:
         self.session: Session | None = None
         self.turns: Sequence[Turn] = ()  # of the session, when the model was asked last
         self.skipped: Sequence[Turn] = ()  # those that it was not shown
-        self._lacks = ""
+        self._lacks = self._persona = ""
+        self._room = UNKNOWN
         self.answer: Answer | None = None
         self.usage: Usage | None = Usage()  # None = nobody counts
         self.cost = 0
@@ -106,11 +107,10 @@ class Answering:
                 break
             except Refused as error:
                 view = self._smaller(view, error)
-        if view is not first:
-            budget = view.budget if view.budget < first.budget else None
-            self._floor.lessons.learn(
-                self.say.session, self._key, budget=budget, doubted=view.doubted
-            )
+        if view.space < first.space:
+            self._floor.lessons.took(self._key, self._told() + view.tokens)
+        if view.doubted != first.doubted:
+            self._floor.lessons.doubt(self.say.session, self._key, view.doubted)
 
     async def _asked(self, view: View) -> AsyncGenerator[Text]:
         call = Call(
@@ -139,7 +139,8 @@ class Answering:
 
     @property
     def _key(self) -> Key:
-        return self.account, self.model
+        found = self._floor.models.answerer(self.account, self.model)
+        return (found.account, found.provider, found.model) if found else ("", "", self.model)
 
     @property
     def _most(self) -> int:
@@ -150,19 +151,25 @@ class Answering:
         """The first view: all that is within the agent's memory and the model's room."""
         floor, session = self._floor, self.say.session
         self.session = await floor.sessions.get(session)
-        turns = await floor.sessions.turns(session)
         self._lacks = await self._missing()
-        room = await floor.models.room(self.account, self.model) or UNKNOWN
-        budget = budget_of(
-            room, answer=self._most, told=self._told(),
-            most=(self.who.memory["maxTokens"], floor.lessons.budget(self._key)),
-        )  # fmt: skip
+        self._room = await floor.models.room(self.account, self.model) or UNKNOWN
+        self._persona = shortened(self.who.system, self._room // PERSONA)
+        turns = [self._fitted(turn) for turn in await floor.sessions.turns(session)]
+        space = space_of(self._room, answer=self._most, told=self._told())
+        if (taken := floor.lessons.room(self._key)) is not None:
+            space = min(space, max(0, taken - self._told()))
         doubted = floor.lessons.doubted(session, self._key)
-        return View(turns, self.who.memory, budget, note_of(room), doubted)
+        return View(self.session, turns, self.who.memory, space, doubted)
+
+    def _fitted(self, turn: Turn) -> Turn:
+        """What a tool gave is not to fill the model's room alone; what people say is theirs."""
+        if turn.role != "tool":
+            return turn
+        return replace(turn, content=shortened(turn.content, self._room // RESULT))
 
     def _told(self) -> int:
-        """About how many tokens the model is given besides the messages."""
-        parts = (self.who.system, self.say.context, self.say.material, self._lacks)
+        """About how many tokens the model is given besides the conversation."""
+        parts = (self._persona, self.say.context, self.say.material, self._lacks)
         offered = ((tool.name, tool.description, tool.schema) for tool in self._offered)
         return sum(map(tokens, parts)) + sum(tokens(json.dumps(each)) for each in offered)
 
@@ -173,22 +180,26 @@ class Answering:
             return less
         if not isinstance(error, TooLong):
             raise error
-        raise TooLong(
-            f"{error}; this message is about {view.tokens} tokens: say it in parts, or choose a "
-            "model that takes more with --model NAME"
-        )
+        told, question = self._told(), view.question
+        results = view.tokens - question
+        if told >= max(question, results):
+            why = f"what the agent is told before anything is said (persona, project, tools) is \
+about {told} tokens: shorten that"
+        elif results > question:
+            why = f"what its tools gave is about {results} tokens: ask for less"
+        else:
+            why = f"this message is about {question} tokens: say it in parts"
+        raise TooLong(f"{error}; {why}, or choose a model that takes more with --model NAME")
 
     async def _prompt(self, view: View) -> Prompt:
-        session, facts, left_out = self.session, self.who.facts, view.left_out
-        self.turns, self.skipped = view.turns, view.window.skipped
-        told_of = told(session, left_out, most=view.note) if session and left_out else ""
-        system = (self.who.system, self.say.context, note(left_out, told_of), self._lacks)
+        self.turns, self.skipped = view.undoubted, view.window.skipped
+        system = (self._persona, self.say.context, view.note, self._lacks)
         offered, shown = self._offered, view.window.shown
         seen = shown if offered else without_calls(shown)
         return Prompt(
             self.model, shown_with(self.say.material, messages(seen)),
             "\n\n".join(part for part in system if part),
-            max_tokens=self._most, temperature=facts.get("temperature"), tools=offered,
+            max_tokens=self._most, temperature=self.who.facts.get("temperature"), tools=offered,
         )  # fmt: skip
 
     async def _missing(self) -> str:

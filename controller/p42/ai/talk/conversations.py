@@ -79,7 +79,7 @@ class Conversations:
         self._background, self._listener, self._programs = background, listener, programs
         self._instructions = instructions
         self._failing = failing
-        self._summaries = Summaries(sessions, models)
+        self._summaries = Summaries(sessions, models, clock.monotonic)
         self._questions = Questions()
         self._voices = Voices()
 
@@ -132,7 +132,7 @@ class Conversations:
             news = replace(news, refused=left_over(last[-1]) if last else "")
         await self._floor.add(session.id, "user", say.text, **news.more)
         answering = self._answering(say, who, ends, news)
-        if session.agent and is_orphan(self._registry.get, session.agent, known=say.known):
+        if session.agent and not say.declared and self._is_orphan(session, say, who):
             gone = f"@{session.agent} is not declared any more"
             answering.notes.append(f"{gone}: @{who.name} goes on with this conversation")
         for _ in range(ROUNDS):
@@ -201,10 +201,14 @@ class Conversations:
         """
         if session.agent == who.name:
             return who
-        if say.declared or is_orphan(self._registry.get, session.agent, known=say.known):
+        if say.declared or self._is_orphan(session, say, who):
             await self._floor.sessions.change(session.id, agent=who.name, vendor="")
             return who
         return persona(self._registry, session.agent, default=self._default)
+
+    def _is_orphan(self, session: Session, say: Say, who: Persona) -> bool:
+        named = who if say.agent.strip("@ ") else Persona(who.name, {})  # the default is no word
+        return is_orphan(self._registry.get, session.agent, named)
 
     async def _instructed(self, who: Persona) -> Persona:
         if self._instructions is None or not who.project:

@@ -3,54 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 LASTS = 3600.0  # s; then it is tried again: a server may be given a larger model of the same name
 MOST = 1000  # of either kind; the oldest go
 
-Key = tuple[str | None, str]  # account and model, as they are asked for
+Key = tuple[str, str, str]  # an account, its vendor and a model
 K = TypeVar("K")
-
-
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """`budget` in tokens, None = only the questions `doubted` (by number) were too much."""
-
-    until: float
-    budget: int | None
-    doubted: frozenset[int]
+V = TypeVar("V")
 
 
 class Lessons:
     """Of one daemon's life. `now` in monotonic seconds."""
 
     def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
-        self._budgets: dict[Key, Lesson] = {}
-        self._doubted: dict[tuple[str, Key], Lesson] = {}
+        self._rooms = _Kept[Key, int](now)
+        self._doubted = _Kept[tuple[str, Key], frozenset[int]](now)
 
-    def budget(self, key: Key) -> int | None:
-        """Tokens of messages that are known to be taken; None = nothing was refused."""
-        found = self._budgets.get(key)
-        return found.budget if found is not None and self._now() < found.until else None
+    def room(self, key: Key) -> int | None:
+        """Tokens of a whole prompt that are known to be taken; None = nothing was refused."""
+        return self._rooms.get(key)
 
     def doubted(self, session: str, key: Key) -> frozenset[int]:
         """Questions of a session, by number, that are better left out."""
-        found = self._doubted.get((session, key))
-        return found.doubted if found is not None and self._now() < found.until else frozenset()
+        return self._doubted.get((session, key)) or frozenset()
 
-    def learn(self, session: str, key: Key, *, budget: int | None, doubted: frozenset[int]) -> None:
-        """So much was taken, after more had been refused. `budget` None = that is not known."""
-        lesson = Lesson(self._now() + LASTS, budget, doubted)
-        if budget is not None:
-            _keep(self._budgets, key, lesson)
-        if doubted:
-            _keep(self._doubted, (session, key), lesson)
+    def took(self, key: Key, room: int) -> None:
+        """A prompt of so many tokens was taken, after a larger one had been refused."""
+        self._rooms.put(key, room)
+
+    def doubt(self, session: str, key: Key, numbers: frozenset[int]) -> None:
+        """Without these it was taken."""
+        self._doubted.put((session, key), numbers)
 
 
-def _keep(kept: dict[K, Lesson], key: K, lesson: Lesson) -> None:
-    kept.pop(key, None)
-    kept[key] = lesson
-    while len(kept) > MOST:
-        del kept[next(iter(kept))]
+class _Kept(Generic[K, V]):
+    """Values for LASTS each, MOST of them."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._kept: dict[K, tuple[float, V]] = {}
+
+    def get(self, key: K) -> V | None:
+        until, value = self._kept.get(key, (0.0, None))
+        return value if self._now() < until else None
+
+    def put(self, key: K, value: V) -> None:
+        self._kept.pop(key, None)
+        self._kept[key] = (self._now() + LASTS, value)
+        while len(self._kept) > MOST:
+            del self._kept[next(iter(self._kept))]

@@ -85,11 +85,12 @@ def persona(registry: Registered, name: str, *, default: str = "", known: bool =
     return Persona(plain(wanted), {})
 
 
-def is_orphan(registered: Callable[[Ref], Registration | None], agent: str, *, known: bool) -> bool:
-    """Whether nobody answers in a session of `agent`: it has none, or, where only a declared one is
-    to answer (`known`), none that is declared."""
-    named = [each for each in (agent, plain(agent)) if each]
-    return not named or (known and all(registered(agent_ref(each)) is None for each in named))
+def is_orphan(registered: Callable[[Ref], Registration | None], agent: str, named: Persona) -> bool:
+    """Whether a session of `agent` goes on with who is named: it has no agent, or one that is not
+    declared, or not any more, where the one that is named is."""
+    known = [each for each in (agent, plain(agent)) if each]
+    gone = all(registered(agent_ref(each)) is None for each in known)
+    return not known or (gone and bool(named.facts))
 
 
 def check_name(who: Persona) -> None:

@@ -7,19 +7,22 @@ whatever the window becomes (a smaller budget, another agent), nothing falls bet
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from p42.ai.talk.window import TOKEN, digest, tokens
 from p42.model.completion import Answer, Call, Cut, Message, Prompt
-from p42.model.errors import P42Error
+from p42.model.errors import P42Error, TooLong
 from p42.model.models import Models
 from p42.model.session import Session, Sessions, Turn
 
 FRESH = 6  # skipped turns that no summary tells of yet; fewer are not worth a call
 LONGEST = 300  # tokens of a summary
 SHOWN = 12_000  # bytes of the turns that are summed up at once, where the model has room for it
+SMALLEST = 1000  # bytes; what is refused as too long then is refused for something else
+REST = 600.0  # s after one that failed; else each message would ask for another
+MOST = 1000  # sessions that rest
 PART = 4  # a single turn takes at most such a part of them
 CUT = " [...]"
 TASK = (
@@ -44,9 +47,11 @@ class Wanted:
 class Summaries:
     """Makes them with the conversation's own account and model, one of a session at a time."""
 
-    def __init__(self, sessions: Sessions, models: Models) -> None:
-        self._sessions, self._models = sessions, models
+    def __init__(self, sessions: Sessions, models: Models, now: Callable[[], float]) -> None:
+        """`now` in monotonic seconds."""
+        self._sessions, self._models, self._now = sessions, models, now
         self._making: set[str] = set()
+        self._rests: dict[str, float] = {}  # sessions that could not be summed up, and until when
 
     def due(
         self, session: Session, turns: Sequence[Turn], skipped: Sequence[Turn]
@@ -54,13 +59,14 @@ class Summaries:
         """Those of `turns` that are to be summed up now; () = nothing yet. `skipped`: those that
         the window does not show."""
         fresh = [turn for turn in skipped if turn.number >= session.summarized]
-        if len(fresh) < FRESH or session.id in self._making:
+        rests = self._now() < self._rests.get(session.id, 0.0)
+        if len(fresh) < FRESH or rests or session.id in self._making:
             return ()
         return [t for t in turns if session.summarized <= t.number <= fresh[-1].number]
 
     async def make(self, wanted: Wanted) -> None:
-        """Ask for it and keep it. Fails with a word in the log: the beginnings of messages stand in
-        for it, and the next message asks again."""
+        """Ask for it and keep it. Fails with a word in the log, and rests for a while: until then
+        the beginnings of messages stand in for it."""
         identity = wanted.session.id
         if identity in self._making:
             return
@@ -69,20 +75,37 @@ class Summaries:
             await self._make(wanted)
         except (P42Error, Cut) as error:
             _log.warning("session %r cannot be summed up: %s", identity, error)
+            self._rest(identity)
         finally:
             self._making.discard(identity)
 
     async def _make(self, wanted: Wanted) -> None:
-        before = wanted.session.summary
         room = await self._models.room(wanted.account, wanted.model)
         most = SHOWN if room is None else min(SHOWN, room // 2 * TOKEN)
-        said, upto = portion(wanted.turns, most=max(1, most - len(before.encode())))
-        asked = f"Before that: {before}\n\n{said}" if before else said
-        prompt = Prompt(wanted.model, (Message("user", asked),), system=TASK, max_tokens=LONGEST)
-        text = await _answer(self._models, Call(prompt, wanted.account, wanted.by))
+        while True:
+            try:
+                text, upto = await self._asked(wanted, most)
+                break
+            except TooLong:
+                if most <= SMALLEST:
+                    raise
+                most //= 2
         session = await self._sessions.get(wanted.session.id)
         if text and session is not None and session.summarized == wanted.session.summarized:
             await self._sessions.change(session.id, summary=text, summarized=upto)
+
+    async def _asked(self, wanted: Wanted, most: int) -> tuple[str, int]:
+        """A summary of as many turns as `most` bytes hold, and the number of the next."""
+        before = _shortened(wanted.session.summary, most // 2)
+        said, upto = portion(wanted.turns, most=most - len(before.encode()))
+        asked = f"Before that: {before}\n\n{said}" if before else said
+        prompt = Prompt(wanted.model, (Message("user", asked),), system=TASK, max_tokens=LONGEST)
+        return await _answer(self._models, Call(prompt, wanted.account, wanted.by)), upto
+
+    def _rest(self, session: str) -> None:
+        self._rests[session] = self._now() + REST
+        while len(self._rests) > MOST:
+            del self._rests[next(iter(self._rests))]
 
 
 def portion(turns: Sequence[Turn], *, most: int) -> tuple[str, int]:

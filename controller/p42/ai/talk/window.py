@@ -75,6 +75,8 @@ def window(
     if len(turns) > keep_first + last or whole[-1] > most:
         start = _question(turns, min(max(keep_first, len(turns) - max(last, 1)), newest))
         head = _answer(turns, keep_first, start)
+    while head > 0 and whole[head] > most / 2:  # one long message would hide all that came later
+        head = _answer(turns, head - 2, start)
     while whole[head] + whole[-1] - whole[start] > most and start < newest:
         start = _question(turns, start + 1)
     while whole[head] + whole[-1] - whole[start] > most and head > 0:
@@ -139,14 +141,16 @@ def digest(skipped: Sequence[Turn], *, most: int = NOTE) -> str:
     return "\n".join([*([f"- ({more} earlier messages)"] if more > 0 else []), *lines])
 
 
-def note(skipped: Sequence[Turn], summary: str) -> str:
-    """The system text about what is left out; "" if nothing is."""
-    if not skipped:
+def note(count: int, summary: str, *, refused: int = 0) -> str:
+    """The system text about `count` messages that are left out; "" if none is.
+
+    `refused`: so many of them a vendor would not take; no word of these is told.
+    """
+    if not count:
         return ""
-    return (
-        f"{len(skipped)} earlier messages of this conversation are not shown. "
-        f"In short, they were about:\n{summary or digest(skipped)}"
-    )
+    told = f"{count} earlier messages of this conversation are not shown"
+    told += f", {refused} of them since the provider would not take them." if refused else "."
+    return f"{told} In short, they were about:\n{summary}" if summary else told
 
 
 def _question(turns: Sequence[Turn], start: int) -> int:
