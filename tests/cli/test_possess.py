@@ -217,3 +217,20 @@ def test_a_refused_directory_holds_for_no_other_command(daemon: Scripted, here: 
 def test_the_help_tells_of_it() -> None:
     for word in ("--into DIR", "/forge fix", "/into"):
         assert word in loop.HELP
+
+
+def test_what_is_thought_in_pieces_is_a_line_beside_the_answer(
+    daemon: Scripted, p42: Callable[..., Said]
+) -> None:
+    pieces = [{"thinking": "Is\n\nit "}, {"thinking": "five?\x1b[31m"}, {"text": "Four."},
+              {"thinking": "\n\n"}, {"thinking": "x" * 10_000}, {"tool": "Bash", "arguments": {}},
+              {"thinking": " "}]  # fmt: skip
+    daemon.answers["say"] = Parts([*pieces, answer()])
+    said = p42("possess", "@muse", "2 + 2?")
+    assert said.out == "Four.\n"
+    first, second, third = said.err.splitlines()[:3]
+    assert first.startswith("· thinking: Is it five?")
+    assert "\x1b" not in first
+    assert second == f"· thinking: {'x' * 200}"
+    assert third.startswith("· calls Bash")
+    assert "thinking" not in p42("possess", "@muse", "2 + 2?", "-o", "json").out

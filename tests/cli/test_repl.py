@@ -110,14 +110,15 @@ def test_a_conversation_at_a_terminal(daemon: Daemon) -> None:
         typist.prompted("hello\r")
         typist.sees("You said hello.")
         typist.prompted("/cost\r")
-        typist.sees("1 messages, 10 tokens in")
+        typist.sees("1 message, 10 tokens in")
         typist.prompted("first\x1b\rsecond\r")
         typist.sees("You said first")
         typist.sees("second.")
         typist.prompted("/nonsense\r")
         typist.sees("there is no /nonsense")
         typist.prompted("/end\r")
-        typist.sees("2 messages")
+        typist.sees("this sitting: 2 messages")
+        typist.sees("the last conversation: s-")
     (session, *_) = daemon.ask("session.list")["items"]
     assert (session["state"], session["messages"]) == ("completed", 4)
     history = daemon.home / "history" / "muse"

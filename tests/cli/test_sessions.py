@@ -84,3 +84,21 @@ def test_the_agent_of_a_strangers_session_is_no_path_of_a_file(daemon: Daemon) -
         patch.setenv("P42_HOME", str(daemon.home))
         assert _history("../../escape") == daemon.home / "history" / "others"
         assert _history("muse") == daemon.home / "history" / "muse"
+
+
+def test_a_list_that_is_empty_says_how_many_are_archived(tmp_path: Path) -> None:
+    """It said that nothing was said yet. What has rested is archived at start."""
+    with running(tmp_path / "home", P42_HTTP_PORT="0") as first:
+        assert "nothing was said yet; p42 possess @AGENT" in p42(first, "list")[2]
+        assert "nothing was said yet" in p42(first, "list", "--archived")[2]
+        for name in ("one", "two"):
+            p42(first, "import", "-", stdin=session(name))
+    aged = {"P42_HTTP_PORT": "0", "P42_SESSIONS_ARCHIVE_AFTER": "1h"}
+    with running(tmp_path / "home", **aged) as again:
+        until(lambda: again.ask("session.list")["items"] == [], "they are archived")
+        assert p42(again, "list") == (0, "", "2 are archived: --archived\n")
+        whose = WHOLE["agent"]
+        told = f"2 of those with @{whose} are archived: --archived\n"
+        assert p42(again, "list", "--agent", f"@{whose}")[2] == told
+        assert "nothing was said to @else yet" in p42(again, "list", "--agent", "else")[2]
+        assert len(json.loads(p42(again, "list", "--archived", "-ojson")[1])["items"]) == 2

@@ -74,3 +74,14 @@ def test_what_is_no_ref_is_told(text: str) -> None:
 )
 def test_uptime_is_a_go_duration(seconds: float, said: str) -> None:
     assert go_duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "0s"), (1e-9, "1ns"), (1.5e-6, "1.5µs"), (0.81439, "814.39ms"), (1, "1s"),
+     (1.814393752, "1.814393752s"), (110.852998364, "1m50.852998364s"), (60, "1m0s"),
+     (3600.05, "1h0m0.05s"), (-1, "0s")],
+)  # fmt: skip
+def test_an_exact_go_duration_has_minutes_too(seconds: float, said: str) -> None:
+    """`memory` said 110.852998364s; what is expected is what Go's Duration.String prints."""
+    assert go_duration(seconds, exact=True) == said

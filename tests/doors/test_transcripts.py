@@ -59,7 +59,7 @@ def test_the_memory_of_a_new_home_is_the_originals_with_empty_lists(tmp_path: Pa
         rb'{"id":"t3","success":true,"data":{"active_count":0,"active_sessions":\[\],'
         rb'"recent_sessions":\[\],"stats":{"total_sessions":0,"commands_generated":0,'
         rb'"active_sessions":0,"last_session_time":"0001-01-01T00:00:00Z"},'
-        rb'"uptime":"[0-9]+\.[0-9]{9}s"}}\n',
+        rb'"uptime":"([0-9]+m)?[0-9]+(\.[0-9]{1,9})?m?s"}}\n',
         line,
     )
 

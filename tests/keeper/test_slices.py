@@ -21,7 +21,8 @@ def slice_of():
     return [int(row.split()[-1]) for row in rows if row.startswith("se.slice")]
 
 os.nice(3)
-print(ask_short_slices(), ask_short_slices(), os.getpriority(os.PRIO_PROCESS, 0), *slice_of())
+nice = os.getpriority(os.PRIO_PROCESS, 0)
+print(ask_short_slices(), ask_short_slices(), nice, *slice_of(), flush=True)
 if not os.fork():
     print(*slice_of(), flush=True)
     os._exit(0)

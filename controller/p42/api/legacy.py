@@ -30,6 +30,7 @@ DOLPHINS = "🐬🐬🐬 laughing in the digital waves"
 CRYSTAL = "Session crystallized. The dolphins remember..."
 NEVER = "0001-01-01T00:00:00Z"  # Go's zero time
 ONE_READ = 3900  # bytes: clients of the original read a reply at once, into 4,096
+NANO = 10**9  # nanoseconds in a second, which Go counts in
 LATEST = 64  # sessions that are looked at for the summaries; no more fit
 
 
@@ -178,7 +179,7 @@ async def memory(world: World, request: Nothing) -> Memory:
     }  # fmt: skip
     reply: Memory = {
         "active_count": count, "active_sessions": [], "recent_sessions": [], "stats": stats,
-        "uptime": f"{world.clock.monotonic() - house.started:.9f}s",
+        "uptime": go_duration(world.clock.monotonic() - house.started, exact=True),
     }  # fmt: skip
     found = await world.sessions.list(archived=True, limit=LATEST)
     recent = [summary_of(each, now) for each in found]
@@ -209,13 +210,26 @@ def _time(instant: float) -> str:
     return datetime.fromtimestamp(instant, UTC).isoformat().replace("+00:00", "Z")
 
 
-def go_duration(seconds: float) -> str:
-    """Rounded to seconds as Go's time.Duration prints it: `2s`, `1m2s`, `3h0m1s`."""
-    whole = max(0, round(seconds))
-    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
-    if hours:
-        return f"{hours}h{minutes}m{rest}s"
-    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
+def go_duration(seconds: float, *, exact: bool = False) -> str:
+    """As Go's time.Duration.String prints it: `2s`, `1m2s`, `3h0m1s`; rounded to seconds.
+
+    `exact`: to the nanosecond: `1m50.852998364s`, and `814.39ms` below a second.
+    """
+    whole = max(0, round(seconds * NANO) if exact else round(seconds) * NANO)
+    if 0 < whole < NANO:
+        size, unit = next((s, u) for s, u in ((10**6, "ms"), (1000, "µs"), (1, "ns")) if whole >= s)
+        return f"{_decimal(whole, size)}{unit}"
+    minutes, rest = divmod(whole, 60 * NANO)
+    hours, minutes = divmod(minutes, 60)
+    said = f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else ""
+    return f"{said}{_decimal(rest, NANO)}s"
+
+
+def _decimal(count: int, size: int) -> str:
+    """`count / size`, `size` a power of ten, in all its digits but zeros at the end."""
+    whole, part = divmod(count, size)
+    digits = str(part).zfill(len(str(size)) - 1).rstrip("0") if part else ""
+    return f"{whole}.{digits}" if digits else str(whole)
 
 
 def _files(directory: Path) -> list[str]:

@@ -26,6 +26,7 @@ app = typer.Typer(
 Id = Annotated[str, typer.Argument(metavar="ID", help="Or how it begins.", show_default=False)]
 LARGEST = 64 << 20  # bytes of an imported session; the daemon takes no more
 CHUNK = 1 << 20  # bytes
+COUNTED = 1000  # archived conversations; more are "or more"
 STDIN = "-"
 FOUND = {"\x02": "\033[1m", "\x03": "\033[0m"}
 
@@ -54,9 +55,25 @@ def listing(
         columns = ["ID", "AGENT", "STATE", "MESSAGES", "LAST", "TITLE"]
         tables.show(columns, [[terminal.plain(str(item[key])) for key in keys] for item in items])
     else:
-        said = f"nothing was said to @{whom} yet" if whom else "nothing was said yet"
-        terminal.notice(f"{said}; p42 possess @{whom or 'AGENT'}")
+        hidden = 0 if archived else _archived(whom)
+        terminal.notice(_none(whom, hidden))
     return Exit.OK
+
+
+def _archived(whom: str) -> int:
+    """How many conversations there are where all of them are archived; as many as are looked at."""
+    asked = {"agent": whom, "archived": True, "limit": COUNTED}
+    return len(link.ask(home(), "session.list", asked)["items"])
+
+
+def _none(whom: str, archived: int) -> str:
+    """Why nothing is listed, and what to do."""
+    if archived:
+        many = f"{archived} or more" if archived == COUNTED else str(archived)
+        of = f" of those with @{whom}" if whom else ""
+        return f"{many}{of} {'is' if archived == 1 else 'are'} archived: --archived"
+    said = f"nothing was said to @{whom} yet" if whom else "nothing was said yet"
+    return f"{said}; p42 possess @{whom or 'AGENT'}"
 
 
 @app.command("show")

@@ -12,6 +12,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from p42.scripts.escaped import escaped_twice
@@ -62,6 +63,7 @@ def _source(given: object, language: object) -> str:
         raise Unfit(f"its implementation is {shown(given)} and no text")
     if escaped_twice(given, _meant(language, given)):
         raise Unfit("its line breaks are escaped twice: it is one line, and holds \\n for each")
+    given = _with_one_shebang(given)
     body = given.partition("\n")[2] if given.startswith("#!") else given
     if not body.strip():
         raise Unfit("its implementation is empty")
@@ -71,6 +73,19 @@ def _source(given: object, language: object) -> str:
         raise Unfit(f"of its implementation, {found}")
     text = given.replace("\r\n", "\n")
     return text if text.endswith("\n") else text + "\n"
+
+
+def _with_one_shebang(source: str) -> str:
+    """Of several at the very beginning the first, which is the one that a system obeys. Models say
+    it twice; further down it is a comment at best, and in node a fault.
+
+    One that holds an escaped line break is left alone: more than a shebang may stand there.
+    """
+    if not source.startswith("#!"):
+        return source
+    first, *others = source.split("\n")
+    again = takewhile(lambda line: line.startswith("#!") and r"\n" not in line, others)
+    return "\n".join([first, *others[len(list(again)) :]])
 
 
 def _meant(given: object, source: str) -> Language:

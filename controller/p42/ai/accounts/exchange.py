@@ -14,6 +14,7 @@ Guarantees
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, suppress
@@ -130,6 +131,7 @@ class Exchange(Generic[Piece]):
         self._now = asyncio.get_running_loop().time
         self._deadline = Deadline(self._now() + seconds, self._late)
         self._cost = 0
+        self._came = False  # a part of an answer
 
     async def run(self) -> AsyncGenerator[Piece | Done[Piece]]:
         """Pieces as they come, `Done` last. Raises Retry, Blocked, TimedOut or Cut."""
@@ -218,7 +220,7 @@ class Exchange(Generic[Piece]):
 
     def _said(self, tally: _Tally) -> None:
         """The vendor's first word: it is up, and takes the key."""
-        tally.said = True
+        tally.said = self._came = True
         self._line.answered()
         self._room.proved(self._account)
 
@@ -261,10 +263,11 @@ class Exchange(Generic[Piece]):
             raise Held(str(error), after=error.after, reason=error.reason) from None
 
     def _late(self) -> TimedOut:
-        within = f"{self._seconds:.2f}".rstrip("0").rstrip(".")  # of what was asked for, some went
+        ref, within = self._account.ref, _typed(self._seconds)
+        what = f"{ref}: its answer was not whole" if self._came else f"{ref} did not answer"
         return TimedOut(
-            f"{self._account.ref} did not answer within {within} s; give it "
-            "longer (--timeout), or see `p42 describe " + str(self._account.ref).lower() + "`"
+            f"{what} within {within} s; give it longer (--timeout), or see "
+            f"`p42 describe {str(ref).lower()}`"
         )
 
     def _no_time(self, error: P42Error, wait: float) -> P42Error:
@@ -272,3 +275,11 @@ class Exchange(Generic[Piece]):
         text = f"{error} (to be tried again in {wait:.0f} s, and {left:.0f} s are left)"
         reason = error.reason if isinstance(error, Retry) else "ProviderDown"
         return Retry(text, after=wait, reason=reason)
+
+
+def _typed(seconds: float) -> str:
+    """As a person typed it. Some of that went before the account was asked: of `--timeout 1s`,
+    0.99 s may be left. So it is rounded up: to a tenth of a second, to whole ones above two."""
+    tenths = round(seconds * 10, 6)  # 1.1 * 10 is a little more than 11
+    step = 10 if tenths > 20 and tenths % 1 else 1
+    return f"{math.ceil(tenths / step) * step / 10:.1f}".removesuffix(".0")

@@ -65,7 +65,7 @@ def converse(talk: Talk, *, new: bool = False) -> int:
             break
         if text and not _done(talk, text):
             break
-    terminal.notice(f"{talk.session or 'nothing was said'}: {talk.bill}")
+    terminal.notice(talk.farewell)
     return 0
 
 
@@ -119,21 +119,29 @@ def _command(talk: Talk, text: str) -> bool:
 
 
 def _new(talk: Talk, _: str) -> None:
-    talk.session = ""
+    talk.session = talk.answered = ""
     terminal.notice("a new conversation")
 
 
 def _resume(talk: Talk, rest: str) -> None:
+    if not rest:
+        terminal.notice(f"which one? /resume ID; the latest with @{terminal.plain(talk.agent)}:")
+        _sessions(talk, rest)
+        return
     found = link.ask(home(), "session.show", {"session": rest})
-    talk.session, talk.agent = found["id"], found["agent"]
+    talk.session, talk.agent, talk.answered = found["id"], found["agent"], ""
     for message in found["messages"][-4:]:
         terminal.notice(onlooking.line(message))
 
 
 def _sessions(talk: Talk, _: str) -> None:
     asked = {"agent": talk.agent, "limit": 10}
-    for item in link.ask(home(), "session.list", asked)["items"]:
-        terminal.notice(f"{item['id']}  {item['state']}  {item['messages']}  {item['title']}")
+    items = link.ask(home(), "session.list", asked)["items"]
+    for item in items:
+        told = f"{item['id']}  {item['state']}  {item['messages']}  {item['title']}"
+        terminal.notice(terminal.plain(told))
+    if not items:
+        terminal.notice("none; archived ones: p42 session list --archived")
 
 
 def _forge(talk: Talk, rest: str) -> None:
@@ -163,10 +171,13 @@ def _unquoted(word: str) -> str:
 
 
 def _model(talk: Talk, rest: str) -> None:
+    """The one chosen in this sitting, else the one that the conversation keeps, else the agent's;
+    of that, which it is, where it has answered."""
     if rest:
         talk.model = "" if rest == OWN_MODEL else rest
-    kept = "the one this conversation keeps, else the agent's" if talk.session else OWN
-    terminal.notice(f"model: {talk.model or (kept if talk.model is None else OWN)}")
+    chosen = talk.kept() if talk.model is None else talk.model
+    last = f"; {talk.answered} answered last" if talk.answered not in ("", chosen) else ""
+    terminal.notice(terminal.plain(f"model: {chosen or OWN}{last}"))
 
 
 def _prompt(talk: Talk) -> PromptSession[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,9 @@ from p42.model.money import usd
 from p42.model.session import is_of_project
 
 GRACE = 5.0  # s beyond the deadline, for the daemon to say itself that it ran out
-NOTED = 200  # characters of a tool's arguments and of its result that are shown beside the answer
+# Characters of a tool's arguments, of its result and of what is thought, shown beside the answer.
+NOTED = 200
+THOUGHT = 4 * NOTED  # characters of thinking that are kept until it is over; spaces among them
 CUT = "the answer was cut at the most tokens one may have; the agent's maxTokens says how many"
 FORGE = "/forge"  # what makes a command of a conversation, through every door
 # What `loop` obeys and no model is told of; not /forge, which means the same everywhere.
@@ -32,13 +34,15 @@ FRESH = 3600.0  # s; a conversation that rested longer is not gone on with unask
 class Talk:
     """`session` "" = the next message begins one. `model` None = the one that it keeps, else the
     agent's; "" = the agent's, and it keeps none from then on. `into`: where commands go that come
-    of it, as an absolute path; "" = the home. The figures are of this sitting."""
+    of it, as an absolute path; "" = the home. `answered`: the model that answered last, "" = none
+    yet. The figures are of this sitting."""
 
     agent: str
     session: str = ""
     model: str | None = None
     timeout: float = 120.0
     into: str = ""
+    answered: str = ""
     cost: int = 0
     tokens: dict[str, int] = field(default_factory=lambda: {"in": 0, "out": 0})
     messages: int = 0
@@ -51,7 +55,7 @@ class Talk:
         quiet = asks_for_command(message)
         payload = {**self._payload(message), "person": terminal.can_ask()}
         with self._counted(), Voice() as voice, closing(self._parts(payload)) as coming:
-            for part in coming:
+            for part in _thought(coming):
                 if "data" in part:
                     told = part["data"]
                 elif "text" in part["stream"]:
@@ -62,7 +66,7 @@ class Talk:
                     with voice.aside():
                         asking.decide(part["stream"]["ask"])
                 else:
-                    voice.note(_tool(part["stream"]))
+                    voice.note(_beside(part["stream"]))
         self._took(told)
         return told
 
@@ -111,17 +115,34 @@ class Talk:
         if latest is None or latest["state"] not in ("active", "idle"):
             return ""
         self.session = latest["id"]
-        return f"going on with {self.session} ({latest['messages']} messages); /new begins anew"
+        many = messages(latest["messages"])
+        return f"going on with {self.session} ({many}); /new begins anew"
+
+    def kept(self) -> str:
+        """The model that the conversation keeps; "" = none. P42Error as the daemon has it."""
+        named = {"agent": self.agent, "session": self.session}
+        if not self.session or link.ask(home(), "session.whom", named)["session"] is None:
+            return ""
+        found = link.ask(home(), "session.export", {"session": self.session})
+        return str(found["model"])
 
     @property
     def bill(self) -> str:
         """What this sitting used."""
-        unknown = f" (of {self.uncounted} messages nobody knows)" if self.uncounted else ""
+        unknown = f" (of {messages(self.uncounted)} nobody knows)" if self.uncounted else ""
         broken = f"; and {self.broken} that broke off; p42 usage counts what it cost"
         return (
-            f"{self.messages} messages, {self.tokens['in']} tokens in, "
+            f"{messages(self.messages)}, {self.tokens['in']} tokens in, "
             f"{self.tokens['out']} out{unknown}, {usd(self.cost)}{broken if self.broken else ''}"
         )
+
+    @property
+    def farewell(self) -> str:
+        """What this sitting used, in however many conversations, and which of them was the last."""
+        if not self.messages and not self.broken:
+            return "nothing was said"
+        here = f"\nthe last conversation: {terminal.plain(self.session)}" if self.session else ""
+        return f"this sitting: {self.bill}{here}"
 
     @property
     def _limit(self) -> float:
@@ -142,7 +163,7 @@ class Talk:
         }  # fmt: skip
 
     def _took(self, told: dict[str, Any]) -> None:
-        self.session = told["session"]
+        self.session, self.answered = told["session"], told["model"]
         self.messages += 1
         self.cost += told["usage"]["costMicroUsd"]
         self.tokens["in"] += told["usage"]["inputTokens"] or 0
@@ -152,6 +173,11 @@ class Talk:
             terminal.notice(CUT)
         for note in told.get("notes", ()):
             terminal.notice(terminal.plain(note))
+
+
+def messages(count: int) -> str:
+    """So many."""
+    return f"{count} message{'' if count == 1 else 's'}"
 
 
 def asks_for_command(message: str) -> bool:
@@ -199,7 +225,22 @@ def directory(given: str) -> str:
         raise InvalidInput(f"{terminal.plain(given)}: nobody has that name here") from None
 
 
-def _tool(piece: dict[str, Any]) -> str:
+def _thought(parts: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """`parts`, with what is thought in pieces as one, once it is over."""
+    thought = ""
+    for part in parts:
+        if "thinking" in part.get("stream", ()):
+            thought = (thought + part["stream"]["thinking"])[:THOUGHT]
+            continue
+        if thought.strip():
+            yield {"stream": {"thinking": thought}}
+        thought = ""
+        yield part
+
+
+def _beside(piece: dict[str, Any]) -> str:
+    if "thinking" in piece:
+        return f"· thinking: {terminal.plain(' '.join(piece['thinking'].split()))[:NOTED]}"
     name = terminal.plain(str(piece["tool"]))
     if "result" not in piece:
         return f"· calls {name} {asking.shown(piece['arguments'])[:NOTED]}".rstrip()
