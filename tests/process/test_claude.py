@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from p42.api.talks import piece_of
 from p42.model.completion import Cut, Text, ToolCall
 from p42.model.errors import Blocked, P42Error, Retry, TimedOut
-from p42.model.talk import Say, Used
+from p42.model.talk import Said, Say, Thinking, Used
 from tests.process.room import CLAUDE, Room, alive, facts, room, until, whole
 
 
@@ -72,7 +73,32 @@ async def test_a_tool_turn_is_shown_and_joined(tmp_path: Path) -> None:
         pieces = await there.hear("tool")
         call = ToolCall("t1", "Bash", {"command": "ls"})
         assert pieces[:-1] == [
-            Text("Let me look."), call, Used(call, "a b"), Text("\n\nTwo files."),
+            Text("Let me look."), Thinking("hm"), call, Used(call, "a b"), Text("\n\nTwo files."),
+        ]  # fmt: skip
+
+
+async def test_thinking_is_shown_and_is_no_part_of_what_was_said(tmp_path: Path) -> None:
+    async with room(tmp_path) as there:
+        await there.text("say hi", session="a")
+        async with aclosing(there.talks.watch("a")) as watching, asyncio.TaskGroup() as group:
+            seen: list[Any] = []
+
+            async def look() -> None:
+                while True:
+                    seen.append(await anext(watching))
+
+            looking = group.create_task(look())
+            *pieces, said = await there.hear("think", session="a")
+            await until(lambda: seen and seen[-1].get("content") == "Four.")
+            looking.cancel()
+        assert pieces == [Thinking("Is it "), Thinking("five?"), Text("Four.")]
+        assert piece_of(pieces[0]) == {"thinking": "Is it "}
+        assert isinstance(said, Said)
+        assert said.answer.reply.text == "Four."
+        told = [each for each in seen if "role" not in each]
+        assert told == [{"thinking": "Is it "}, {"thinking": "five?"}, {"text": "Four."}]
+        assert (await there.told("a"))[2:] == [
+            ("user", "think", False), ("assistant", "Four.", False),
         ]  # fmt: skip
 
 

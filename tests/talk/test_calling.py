@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from p42.ai.accounts.breaker import FAILURES
+from p42.ai.talk.calling import MOST, TOO_MANY
 from p42.model.completion import ToolCall, Usage
 from tests.providers.vendors.script import Say as Answer
 from tests.talk.room import MUSE, Room, room
@@ -49,6 +50,7 @@ async def test_the_message_goes_on_and_the_good_calls_are_run(
         assert told["bad"].startswith("refused: the arguments are no JSON object")
         assert why in told["bad"]
         assert told["good"] == '"here"'
+        assert ("Agent/muse", "ToolRefused", "p42.get: bad arguments", True) in shop.notes.said
         kept = (await there.sessions.turns("a"))[1].more["calls"]
         assert [call["arguments"] for call in kept] == [{}, {"kind": "all"}]
 
@@ -73,3 +75,14 @@ async def test_two_calls_of_one_id_go_back_as_two(tmp_path: Path) -> None:
         (turn,) = (m for m in there.asked[1]["messages"] if m.get("tool_calls"))
         assert [call["id"] for call in turn["tool_calls"]] == ["c", "c-2"] == [*results(there)]
         assert results(there)["c-2"].startswith("refused: there is no tool 'p42_nothing'")
+
+
+async def test_a_call_too_many_is_journalled_as_that(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, answer="here")
+    calls = tuple(ToolCall(f"c{number}", "p42_get", {}) for number in range(MOST + 1))
+    async with room(tmp_path, Answer("", calls=calls), Answer("Done."), tools=shop.tools) as there:
+        await there.declare("muse", ALLOWED)
+        await there.say("go", session="a")
+        assert results(there)[f"c{MOST}"] == f"refused: {TOO_MANY}"
+    why = "p42_get: one call too many"
+    assert shop.notes.said[-1] == ("Agent/muse", "ToolRefused", why, True)

@@ -102,6 +102,9 @@ def test_an_agent_sees_its_own_conversations_and_no_others(daemon: Daemon) -> No
     daemon.ask("say", agent="muse", message="my own treasure", session="own-1")
     hits = json.loads(result(say(daemon, 'p42_session_search {"words": "treasure"}')))["items"]
     assert {hit["agent"] for hit in hits} == {"muse"}
+    excerpts = "".join(hit["excerpt"] for hit in hits)
+    assert "treasure" in excerpts
+    assert excerpts.isprintable(), "the marks of a hit are for a terminal"
     assert "own treasure" in result(say(daemon, 'p42_session_show {"session": "own-1"}'))
     for asked in ("secret-1", "secret"):
         told = result(say(daemon, f'p42_session_show {{"session": "{asked}"}}'))

@@ -149,3 +149,23 @@ def test_a_rule_that_names_nothing_is_refused_with_what_there_is(tmp_path: Path)
     )  # fmt: skip
     assert run.returncode == 3
     assert '"p42.gett" is not written like p42.get, p42.describe' in run.stdout + run.stderr
+
+
+async def test_the_journal_says_why_a_call_was_refused(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    for number in range(100):
+        shop.command(f"c{number:02}", "true")
+    denied = rules(deny=["p42.*", "command/c0*"], allow=["p42.get"])
+    for called in ("p42_logs", "command_c07", "no_such_tool"):
+        told = (await shop.run(called, agent=denied)).result
+        assert told.startswith("refused: there is no tool"), "what is denied is not even named"
+    await shop.run("command_c99")
+    asks = rules(ask=["p42.get"])
+    wrong = await shop.run("p42_get", {"kind": 1}, agent=asks, agreed=False)
+    assert "kind: " in wrong.result
+    await shop.run("p42_get", agent=asks, agreed=False)
+    assert [said for _, _, said, _ in shop.notes.said] == [
+        "p42.logs: denied by p42.*", "command/c07: denied by command/c0*",
+        "a tool that is not there", "command/c99: left out, one of those over 100",
+        "p42.get: bad arguments", "p42.get",
+    ]  # fmt: skip

@@ -62,7 +62,7 @@ async def test_arguments_nothing_can_take_are_refused_in_a_sentence(
     assert why in used.result
     assert len(used.result) < 400
     assert shop.asked == []
-    assert shop.notes.said == [("Agent/muse", "ToolRefused", "p42.get", True)]
+    assert shop.notes.said == [("Agent/muse", "ToolRefused", "p42.get: bad arguments", True)]
     assert shop.tools.question("muse", OPEN, ToolCall("c", "p42_get", arguments), "s") == ""
 
 

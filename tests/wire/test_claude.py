@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from p42.model.completion import Text, ToolCall, Usage
+from p42.model.talk import Thinking
 from p42.wire import claude
 from p42.wire.claude import Began, ClaudeLines, Ended, Returned
 
@@ -17,6 +18,14 @@ RUN: list[dict[str, Any]] = [
     {"type": "system", "subtype": "init", "session_id": "s-1", "model": "claude-x"},
     {"type": "system", "subtype": "status", "status": "requesting"},
     {"type": "stream_event", "event": {"type": "message_start", "message": {"id": "m1"}}},
+    {"type": "stream_event", "event": {
+        "type": "content_block_start", "content_block": {"type": "thinking", "thinking": ""}}},
+    {"type": "stream_event", "event": {
+        "type": "content_block_delta", "delta": {"type": "thinking_delta", "thinking": "Hm"}}},
+    {"type": "stream_event", "event": {
+        "type": "content_block_delta", "delta": {"type": "signature_delta", "signature": "x"}}},
+    {"type": "assistant", "message": {
+        "id": "m1", "content": [{"type": "thinking", "thinking": "Hm", "signature": "x"}]}},
     {"type": "stream_event", "event": {
         "type": "content_block_start", "content_block": {"type": "text", "text": ""}}},
     {"type": "stream_event", "event": {
@@ -39,7 +48,7 @@ RUN: list[dict[str, Any]] = [
          "output_tokens": 4}},
 ]  # fmt: skip
 TOLD = [
-    Began("s-1", "claude-x"), Text("Let me "), Text("look."),
+    Began("s-1", "claude-x"), Thinking("Hm"), Text("Let me "), Text("look."),
     ToolCall("t1", "Bash", {"command": "ls"}), Returned("t1", "no", failed=True),
     Text("\n\nDone."), Ended("Done.", "s-1", usage=Usage(10, 4, 3, 2), cost=350),
 ]  # fmt: skip
@@ -72,11 +81,13 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3)
     | st.dictionaries(st.sampled_from(
-        ["type", "event", "message", "content", "delta", "text", "usage", "errors", "id", "input",
-         "content_block", "subtype", "result", "is_error", "total_cost_usd", "output_tokens"]),
+        ["type", "event", "message", "content", "delta", "text", "thinking", "usage", "errors",
+         "id", "input", "content_block", "subtype", "result", "is_error", "total_cost_usd",
+         "output_tokens"]),
         inner | st.sampled_from(
             ["system", "init", "stream_event", "assistant", "user", "result", "text", "tool_use",
-             "tool_result", "content_block_delta", "text_delta"]), max_size=5),
+             "tool_result", "content_block_delta", "text_delta", "thinking", "thinking_delta"]),
+        max_size=5),
     max_leaves=10,
 )  # fmt: skip
 
@@ -120,6 +131,17 @@ def test_an_error_that_the_cli_words_as_an_answer_is_none() -> None:
 
 def test_a_later_message_of_the_same_id_that_did_not_stream_is_told() -> None:
     again = {"type": "stream_event", "event": RUN[2]["event"]}
-    last = RUN[6]
-    data = [json.dumps(each).encode() + b"\n" for each in (*RUN[:7], again, last)]
+    last = RUN[10]
+    data = [json.dumps(each).encode() + b"\n" for each in (*RUN[:11], again, last)]
     assert events(*data)[-1] == Text("\n\nLet me look.")
+
+
+def test_thinking_that_came_whole_is_told_and_what_is_veiled_is_not() -> None:
+    blocks = [{"type": "thinking", "thinking": "Hm"}, {"type": "thinking", "thinking": ""},
+              {"type": "redacted_thinking", "data": "x"},
+              {"type": "thinking", "thinking": ["no text"]}]  # fmt: skip
+    told = one(type="assistant", message={"id": "m1", "content": blocks[:1]})
+    assert told == [Thinking("Hm")]
+    assert one(type="assistant", message={"id": "m1", "content": blocks[1:]}) == []
+    of_another = one(type="assistant", parent_tool_use_id="t9", message={"content": blocks})
+    assert of_another == []

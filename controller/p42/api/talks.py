@@ -17,7 +17,7 @@ from p42.model.errors import InvalidInput, P42Error
 from p42.model.plan import Instant
 from p42.model.ports import World
 from p42.model.session import Session, Turn
-from p42.model.talk import OWN_MODEL, Asked, Forged, Said, Say, Used
+from p42.model.talk import OWN_MODEL, Asked, Forged, Said, Say, Thinking, Used
 from p42.model.verb import Last
 
 MOST = 10_000  # sessions of one list
@@ -57,6 +57,9 @@ class Saying:
     the session keeps, else the agent's; "": the agent's, and the session keeps none from then on.
 
     `person`: somebody reads the stream who can be asked whether a tool may be run.
+
+    The stream has `{"text"}`, pieces of the answer; `{"tool"}` before and after a call; `{"ask"}`,
+    a call that waits for a word; `{"thinking"}`, pieces of what a program thinks: kept nowhere.
     """
 
     agent: str = ""
@@ -99,7 +102,8 @@ class Watched:
 
 @asks
 class Watching:
-    """A session's id; `said`: first all that was said in it."""
+    """A session's id; `said`: first all that was said in it. The stream has `{"role", "content"}`,
+    of an answer under way `{"text"}`, and of a program's also `{"thinking"}` and `{"tool"}`."""
 
     session: str
     said: bool = False
@@ -133,7 +137,7 @@ class Search:
 
 
 async def say(world: World, request: Saying | SayingInto) -> AsyncIterator[Json | Last[Answered]]:
-    """The answer as it comes: `{"text"}`, `{"tool"}`, `{"ask"}`; then the whole of it."""
+    """The answer as it comes, and what is beside it; then the whole of it."""
     into = request.into if isinstance(request, SayingInto) else ""
     must_answer(world, request.agent)
     say = Say(
@@ -185,11 +189,13 @@ async def decide(world: World, request: Decide) -> Json:
     return {"id": asked.id, "tool": asked.tool, "allow": request.allow}
 
 
-def piece_of(piece: Text | ToolCall | Asked | Used) -> Json:
+def piece_of(piece: Text | Thinking | ToolCall | Asked | Used) -> Json:
     """Any other piece, as JSON."""
     match piece:
         case Text(text):
             return {"text": text}
+        case Thinking(text):
+            return {"thinking": text}
         case ToolCall(_, name, arguments):
             return {"tool": name, "arguments": dict(arguments)}
         case Asked(id_, tool, call):

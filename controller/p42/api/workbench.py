@@ -36,6 +36,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     "session.search": {"words": "All of them; the last may be a beginning.", "limit": "So many."},
     "session.show": {"session": "Its id.", "last": "Only the last so many messages."},
 }  # fmt: skip
+MARKS = dict.fromkeys(map(ord, "\x02\x03"))  # around each hit, for a terminal to draw
 OWN = ("session.search", "session.show")  # who calls them sees its own sessions
 WITHHELD = {"describe": ("messages",)}  # parts of a reply: what others said
 ALL = ".all"  # the same over everybody's
@@ -113,6 +114,9 @@ def _asking(
         if own:
             payload["agent"] = agent
         reply = await answered(asking.read(verb, Request(verb.name, "tool", payload, given=True)))
+        if verb.name == "session.search":
+            for hit in reply["items"]:
+                hit["excerpt"] = hit["excerpt"].translate(MARKS)
         withheld = WITHHELD.get(verb.name, ())
         return {k: v for k, v in reply.items() if k not in withheld} if withheld else reply
 

@@ -47,18 +47,28 @@ def verdict(tool: str, agent: Mapping[str, Any]) -> Verdict:
     """
     if not has_tools(agent):
         return "deny"
+    if found := _found(tool, agent):
+        return found[0]
+    if tool.removeprefix("p42.") in VERBS:
+        return "allow"
+    return "ask" if tool.startswith(("command/", "integration/")) else "deny"
+
+
+def decisive(tool: str, agent: Mapping[str, Any]) -> str:
+    """The rule that decides over `tool`, as the manifest has it; "" = none names it."""
+    found = _found(tool, agent)
+    return found[1] if found else ""
+
+
+def _found(tool: str, agent: Mapping[str, Any]) -> tuple[Verdict, str] | None:
     rules: Mapping[str, Sequence[str]] = agent.get("permissions") or {}
     found = [
-        (specificity(pattern), -place, word)
+        (specificity(pattern), -place, word, pattern)
         for place, word in enumerate(ORDER)
         for pattern in rules.get(word) or ()
         if _fits(pattern, tool, word)
     ]
-    if found:
-        return max(found)[2]
-    if tool.removeprefix("p42.") in VERBS:
-        return "allow"
-    return "ask" if tool.startswith(("command/", "integration/")) else "deny"
+    return max(found)[2:] if found else None
 
 
 def specificity(pattern: str) -> tuple[bool, int]:

@@ -65,6 +65,16 @@ class Used:
 
 
 @dataclass(frozen=True, slots=True)
+class Thinking:
+    """What an agent that is a program thinks: shown to who asked and who watches.
+
+    No part of the answer; kept nowhere, and sent to no model.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """A call that waits for a person: `decide` with the id. `tool` is its name in permissions."""
 
@@ -89,7 +99,7 @@ class Said:
     notes: Sequence[str] = ()
 
 
-Spoken = Text | ToolCall | Asked | Used | Said
+Spoken = Text | Thinking | ToolCall | Asked | Used | Said
 
 
 class Talks(Protocol):
@@ -102,7 +112,10 @@ class Talks(Protocol):
         """
 
     def watch(self, session: str) -> AsyncIterator[Mapping[str, Any]]:
-        """What is said in a session from now on: `{"role", "content"}` and `{"text"}` pieces."""
+        """What is said in a session from now on: `{"role", "content"}` and `{"text"}` pieces.
+
+        Of an agent that is a program also `{"thinking"}` and `{"tool"}`, which are kept nowhere.
+        """
 
     def decide(self, question: str, *, allow: bool, always: bool = False) -> Asked:
         """A person's word on an Asked; `always`: for this tool in this session.
@@ -164,7 +177,7 @@ class ToolBox(Protocol):
         """
 
     def refuse(self, name: str, call: ToolCall, why: str, *, rule: str = "") -> Used:
-        """The result of a call that is not run. `rule` is the tool's name in permissions."""
+        """The result of a call that is not run. `rule`: for the journal, the tool it is."""
 
 
 def agent_ref(name: str) -> Ref:

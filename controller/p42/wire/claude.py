@@ -1,13 +1,14 @@
 """The lines that `claude --print --output-format stream-json` writes, without I/O.
 
     system/init     Began: the CLI's own session id, by which it goes on later
-    stream_event    Text, piece by piece (--include-partial-messages)
-    assistant       Text of what was not streamed before, ToolCall; thinking is not told
+    stream_event    Text and Thinking, piece by piece (--include-partial-messages)
+    assistant       Text and Thinking of what was not streamed before, ToolCall
     user            Returned: what a tool gave back
     result          Ended: the whole text, usage, and whether it failed
 
-A text that came in pieces comes once more as a whole: it is told once. What sub-agents say among
-themselves is not the answer. Lines that are no JSON, or are too long, are skipped.
+What came in pieces comes once more as a whole: it is told once. What sub-agents say among
+themselves is not the answer, and what the vendor veils (redacted_thinking) is not told. Lines that
+are no JSON, or are too long, are skipped.
 Source: code.claude.com/docs (headless, SDK messages); observed with 2.1.
 """
 
@@ -19,10 +20,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from p42.model.completion import Text, ToolCall, Usage
+from p42.model.talk import Thinking
 
 MAX_LINE = 8 << 20  # bytes; a tool's result may hold a picture
 RESULT = 4096  # characters of a tool's result that are shown
 BETWEEN = "\n\n"  # two texts of one answer, with tools between them
+WORDS: Mapping[str, type[Text | Thinking]] = {"text": Text, "thinking": Thinking}  # by block
+DELTAS = {"text_delta": "text", "thinking_delta": "thinking"}  # pieces of which block
 MADE_UP = "<synthetic>"  # the model of an error that the CLI words as an answer
 
 
@@ -58,7 +62,7 @@ class Ended:
     cost: int = 0
 
 
-Event = Began | Text | ToolCall | Returned | Ended
+Event = Began | Text | Thinking | ToolCall | Returned | Ended
 
 
 class ClaudeLines:
@@ -69,9 +73,9 @@ class ClaudeLines:
         self._searched = 0
         self._too_long = False
         self.skipped = 0
-        self._streamed = False  # whether the text of the current message came in pieces
+        self._streamed: set[str] = set()  # blocks of the current message that came in pieces
         self._message = ""
-        self._said = False
+        self._said: set[str] = set()
 
     def feed(self, data: bytes) -> Iterator[Event]:
         """What `data` completes, in order. Read it to the end before feeding more."""
@@ -124,32 +128,41 @@ class ClaudeLines:
     def _piece(self, event: Mapping[str, Any]) -> Iterator[Event]:
         match event.get("type"):
             case "message_start":
-                self._message, self._streamed = _text(_map(event, "message"), "id"), False
-            case "content_block_start" if _map(event, "content_block").get("type") == "text":
-                yield from self._text(_text(_map(event, "content_block"), "text"), fresh=True)
-            case "content_block_delta" if _map(event, "delta").get("type") == "text_delta":
-                self._streamed = True
-                yield from self._text(_text(_map(event, "delta"), "text"))
+                self._message = _text(_map(event, "message"), "id")
+                self._streamed.clear()
+            case "content_block_start":
+                block = _map(event, "content_block")
+                yield from self._words(_text(block, "type"), block, fresh=True)
+            case "content_block_delta":
+                delta = _map(event, "delta")
+                if kind := DELTAS.get(_text(delta, "type")):
+                    self._streamed.add(kind)
+                    yield from self._words(kind, delta)
 
     def _assistant(self, message: Mapping[str, Any]) -> Iterator[Event]:
         if message.get("model") == MADE_UP:
             return  # its `result` says it too, and that it is an error
-        known = self._streamed and message.get("id") == self._message
+        known = self._streamed if message.get("id") == self._message else ()
         for block in _maps(message.get("content")):
-            match block.get("type"):
-                case "text" if not known:
-                    yield from self._text(_text(block, "text"), fresh=True)
-                case "tool_use":
-                    name, arguments = _text(block, "name"), _map(block, "input")
-                    yield ToolCall(_text(block, "id"), name, arguments)
+            kind = _text(block, "type")
+            if kind == "tool_use":
+                name, arguments = _text(block, "name"), _map(block, "input")
+                yield ToolCall(_text(block, "id"), name, arguments)
+            elif kind not in known:
+                yield from self._words(kind, block, fresh=True)
 
-    def _text(self, text: str, *, fresh: bool = False) -> Iterator[Event]:
-        """`fresh`: another text begins."""
-        if fresh and self._said:
+    def _words(
+        self, kind: str, block: Mapping[str, Any], *, fresh: bool = False
+    ) -> Iterator[Event]:
+        """What `block` says or thinks, if it does either. `fresh`: another block begins."""
+        if kind not in WORDS:
+            return
+        text = _text(block, kind)
+        if fresh and kind in self._said:
             text = BETWEEN + text
         if text:
-            self._said = True
-            yield Text(text)
+            self._said.add(kind)
+            yield WORDS[kind](text)
 
 
 def _returned(message: Mapping[str, Any]) -> Iterator[Returned]:

@@ -1,6 +1,7 @@
 """A program that speaks as the claude CLI does, without a model. What it does, the prompt says.
 
-say TEXT | tool | fork | hang | silent | die | garbage | flood | fail TEXT | api STATUS | env NAME
+say TEXT | tool | think | fork | hang | silent | die | garbage | flood | fail TEXT | api STATUS |
+env NAME
 Its transcripts stand under $HOME, so it knows the ids it gave, and no others.
 """
 
@@ -33,11 +34,16 @@ def end(result="", **more):
 
 
 def streamed(words):
-    piece = {"type": "content_block_delta", "delta": {"type": "text_delta", "text": words}}
     tell(type="stream_event", event={"type": "message_start", "message": {"id": "m"}})
-    start = {"type": "content_block_start", "content_block": {"type": "text", "text": ""}}
+    block("text", words)
+
+
+def block(kind, *pieces):
+    start = {"type": "content_block_start", "content_block": {"type": kind, kind: ""}}
     tell(type="stream_event", event=start)
-    tell(type="stream_event", event=piece)
+    for piece in pieces:
+        delta = {"type": f"{kind}_delta", kind: piece}
+        tell(type="stream_event", event={"type": "content_block_delta", "delta": delta})
 
 
 PROMPT = ARGS[ARGS.index("--") + 1] if "--" in ARGS else sys.stdin.read()
@@ -80,6 +86,15 @@ match WORD:
         tell(type="user", message={"content": [result]})
         text("Two files.")
         end("Two files.")
+    case "think":
+        tell(type="stream_event", event={"type": "message_start", "message": {"id": "m"}})
+        block("thinking", "Is it ", "five?")
+        thought = [{"type": "thinking", "thinking": "Is it five?", "signature": "x"},
+                   {"type": "redacted_thinking", "data": "x"}]  # fmt: skip
+        tell(type="assistant", message={"id": "m", "content": thought})
+        block("text", "Four.")
+        text("Four.")
+        end("Four.")
     case "fork":
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"],
                                  start_new_session=REST == "away")  # fmt: skip

@@ -49,6 +49,7 @@ from p42.model.resource import Resource
 from p42.model.talk import Forged, Heard
 from p42.scripts.begins import breaks
 from p42.scripts.draft import Draft, draft
+from p42.scripts.modules import only_modules
 from p42.scripts.notes import FORGED_BY
 from p42.scripts.reply import Found, Unfit
 from p42.scripts.syntax import misread, missing
@@ -174,9 +175,11 @@ class Forge:
 
     async def _try(self, wanted: Draft, *, agreed: bool) -> None:
         """Unfit for what is no program here, or breaks at once. Begun only if that was `agreed`."""
+        source, language, needs = wanted.source, wanted.language, wanted.dependencies
+        if wrong := await asyncio.to_thread(only_modules, source, language, needs, self._has):
+            raise Unfit(wrong)
         if self._processes is None:
             return
-        source, language = wanted.source, wanted.language
         if program := await asyncio.to_thread(missing, self._files, source, language):
             raise Unfit(f"it is run by {program}, which is not installed here; install it first")
         with self._room() as name:
@@ -184,10 +187,13 @@ class Forge:
             if agreed and not wrong:
                 wrong = await breaks(
                     self._processes, self._files, Path(name), source, language=language,
-                    needs=wanted.dependencies,
+                    needs=needs,
                 )  # fmt: skip
         if wrong:
             raise Unfit(wrong)
+
+    def _has(self, program: str) -> bool:
+        return self._files.which(program) is not None
 
     def _room(self) -> TemporaryDirectory[str]:
         """An empty directory that goes with its block. Retry, Blocked for what the disk refuses."""

@@ -22,7 +22,7 @@ TOOL = Tool(
             "description": {"type": "string", "description": "What it does, in a line."},
             "language": {"enum": ["bash", "python", "node"]},
             "dependencies": {"type": "array", "items": {"type": "string"},
-                             "description": "Programs it needs."},
+                             "description": "Programs it needs (curl, jq), no modules."},
             "implementation": {"type": "string", "description": "The script."},
         },
         "required": ["name", "implementation"],

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from p42.ai.mcp.servers import Server
 from p42.ai.programs.allowance import Allowance, unrestrained
-from p42.ai.programs.program import Program, Whole
+from p42.ai.programs.program import Piece, Program, Whole
 from p42.model.completion import Text, ToolCall
 from p42.model.errors import Blocked, P42Error, Retry
 from p42.model.session import Session
-from p42.model.talk import Used
+from p42.model.talk import Thinking, Used
 from p42.runtimes.agents.files import AgentFiles
 from p42.runtimes.agents.place import Place
 from p42.runtimes.agents.process import AgentProcess, Start
@@ -41,7 +41,7 @@ class ClaudeProgram(Program):
 
     async def _spoken(
         self, session: Session, place: Place, servers: Mapping[str, Server], held: AsyncExitStack
-    ) -> AsyncGenerator[Text | ToolCall | Used | Whole]:
+    ) -> AsyncGenerator[Piece | Whole]:
         allowances, model = self._ground.allowances, self._model(session)
         self._given = await held.enter_async_context(
             allowances.given(self.by, session.id, account=self.account, model=model, needed=True)
@@ -87,7 +87,7 @@ class ClaudeProgram(Program):
         }  # fmt: skip
         return Start(place.wrap(argv), env, place.cwd, b"" if short else prompt)
 
-    async def _run(self, start: Start) -> AsyncGenerator[Text | ToolCall | Used | Whole]:
+    async def _run(self, start: Start) -> AsyncGenerator[Piece | Whole]:
         """One run of the CLI."""
         process, calls = await self._ground.processes.start(start), dict[str, ToolCall]()
         try:
@@ -98,7 +98,7 @@ class ClaudeProgram(Program):
                             case Began(vendor, model):
                                 self._model_name = model
                                 await self._remember(vendor)
-                            case Text():
+                            case Text() | Thinking():
                                 yield event
                             case ToolCall():
                                 calls[event.id] = event

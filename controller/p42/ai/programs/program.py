@@ -22,7 +22,7 @@ from p42.ai.talk.window import messages, window
 from p42.model.completion import Answer, Cut, Reply, Text, ToolCall, Usage
 from p42.model.errors import Blocked, P42Error, TimedOut
 from p42.model.session import Session
-from p42.model.talk import Say, Used
+from p42.model.talk import Say, Thinking, Used
 from p42.runtimes.agents.place import AgentPlaces, Place
 from p42.runtimes.agents.process import AgentProcess, AgentProcesses
 
@@ -31,6 +31,8 @@ LEAST = 0.001  # s; less is none
 MOST = 1 << 20  # characters of an answer; one that goes on for ever is broken off
 NO_USAGE = Usage()
 EARLIER = 60_000  # characters of a conversation that a program did not hear, and is told of
+
+Piece = Text | Thinking | ToolCall | Used
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Program(Answering):
         """None for p42 to run: it runs its own."""
         return ()
 
-    async def ask(self) -> AsyncGenerator[Text | ToolCall | Used]:
+    async def ask(self) -> AsyncGenerator[Piece]:  # type: ignore[override]
         """What it says. Raises Blocked, Retry, TimedOut, and Cut once anything was said."""
         session = await self._floor.sessions.get(self.say.session)
         if session is None:
@@ -106,7 +108,7 @@ class Program(Answering):
 
     def _spoken(
         self, session: Session, place: Place, servers: Mapping[str, Server], held: AsyncExitStack
-    ) -> AsyncGenerator[Text | ToolCall | Used | Whole]:
+    ) -> AsyncGenerator[Piece | Whole]:
         """Its words as they come; the last piece is the Whole. `held` ends after the answer."""
         raise NotImplementedError
 
@@ -166,7 +168,7 @@ class Program(Answering):
             return Cut(f"{text}, in the middle of its answer; the session can go on")
         return Blocked(f"{text}, without an answer")
 
-    def _show(self, piece: Text | ToolCall | Used, saying: Saying) -> None:
+    def _show(self, piece: Piece, saying: Saying) -> None:
         match piece:
             case Text(text):
                 self._said.append(text)
@@ -174,6 +176,8 @@ class Program(Answering):
                 saying.go_on(text)
                 if self._size > MOST:
                     raise Cut(f"{self.name} said more than {MOST} characters; it was ended")
+            case Thinking(text):
+                self._tell({"thinking": text})
             case ToolCall(_, name, arguments):
                 self._tell({"tool": name, "arguments": dict(arguments)})
             case Used(call, result, refused):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from p42.ai.talk.answering import Floor
 from p42.ai.talk.persona import Persona
@@ -19,6 +19,7 @@ from p42.model.completion import ToolCall
 from p42.model.talk import Asked, Say, ToolBox, Used
 
 MOST = 8  # calls of one reply that are run; the rest is refused, each with its result
+TOO_MANY = f"a reply may call {MOST} tools, and this is one more"
 
 NOBODY = "{tool} needs a person to agree, and nobody is there to be asked"
 SILENCE = "{tool} needs a person to agree, and nobody answered"
@@ -42,11 +43,11 @@ class Calling:
             call, why = fitted(wanted)
             yield call
             if number >= MOST:
-                why = f"a reply may call {MOST} tools, and this is one more"
-            if why:
-                yield await self._keep(self.tools.refuse(self.who.name, call, why))
+                why, rule = TOO_MANY, f"{call.name}: one call too many"
+                yield await self._keep(self.tools.refuse(self.who.name, call, why, rule=rule))
                 continue
-            async with aclosing(self._one(call)) as pieces:
+            # What is wrong with it goes along: who knows the tools says whether this is one.
+            async with aclosing(self._one(replace(call, wrong=why))) as pieces:
                 async for piece in pieces:
                     yield piece
 

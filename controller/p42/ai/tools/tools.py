@@ -25,7 +25,7 @@ from p42.ai.tools.naming import LONGEST, wire_name
 from p42.ai.tools.text import bounded
 from p42.model.completion import Tool, ToolCall
 from p42.model.errors import P42Error
-from p42.model.permissions import Verdict, has_tools, verdict
+from p42.model.permissions import Verdict, decisive, has_tools, verdict
 from p42.model.ports import Journal, World
 from p42.model.talk import Used, agent_ref
 
@@ -37,6 +37,7 @@ NOTED = (
     "It becomes a manifest when you have answered, if it is the first such call of your answer. It "
     "cannot be run before a person has read and approved it."
 )
+NOT_THERE = "a tool that is not there"
 NEAREST = 5  # names told to who calls what is not there; a model has all of them before it
 DESCRIPTION = 500  # characters; what a manifest says is text of whoever wrote it
 
@@ -112,12 +113,14 @@ class Tools:
         """Run it. `agreed`: a person said yes to what `question` named."""
         entry = self._entries(agent).get(call.name)
         if entry is None:
-            return self.refuse(name, call, _unknown(call.name, self._entries(agent)))
+            why = _unknown(call.name, self._entries(agent))
+            return self.refuse(name, call, why, rule=self._withheld(call.name, agent))
+        # First: `question` names nothing for a call that would not be run whatever a person says.
+        if wrong := call.wrong or fault(call.arguments, entry.tool.schema):
+            return self.refuse(name, call, wrong, rule=f"{entry.rule}: bad arguments")
         if _standing(entry, agent) == "ask" and not agreed:
             why = f"{entry.rule} needs a person to agree, and nobody is there to be asked"
             return self.refuse(name, call, why, rule=entry.rule)
-        if wrong := call.wrong or fault(call.arguments, entry.tool.schema):
-            return self.refuse(name, call, wrong, rule=entry.rule)
         arguments = whole(call.arguments)
         try:
             async with asyncio.timeout(entry.seconds):
@@ -133,15 +136,29 @@ class Tools:
         return Used(call, bounded(self._clean(result)) or "(nothing)")
 
     def refuse(self, name: str, call: ToolCall, why: str, *, rule: str = "") -> Used:
-        """A call that is not run, and why."""
-        self._note(name, "ToolRefused", rule or "a tool that is not there", warning=True)
+        """A call that is not run, and why. `rule` is what the journal says."""
+        self._note(name, "ToolRefused", rule or NOT_THERE, warning=True)
         return Used(call, bounded(f"refused: {why}"), refused=True)
 
     def _entries(self, agent: Mapping[str, Any]) -> dict[str, _Entry]:
         return {entry.tool.name: entry for entry in self._permitted(agent)[:MOST]}
 
+    def _withheld(self, called: str, agent: Mapping[str, Any]) -> str:
+        """For the journal: why what an agent called by that name is not offered to it."""
+        rule = next((each.rule for each in self._every(agent) if each.tool.name == called), "")
+        if not rule:
+            return NOT_THERE
+        if verdict(rule, agent) != "deny":
+            return f"{rule}: left out, one of those over {MOST}"
+        pattern = decisive(rule, agent)
+        return f"{rule}: denied by {pattern}" if pattern else f"{rule}: denied, no rule names it"
+
     def _permitted(self, agent: Mapping[str, Any]) -> Sequence[_Entry]:
-        """All that is not denied, in the order of what is offered first."""
+        """All that is not denied."""
+        return [entry for entry in self._every(agent) if _standing(entry, agent) != "deny"]
+
+    def _every(self, agent: Mapping[str, Any]) -> Sequence[_Entry]:
+        """All there is, in the order of what is offered first."""
         if self._bench is None or self._world is None or not has_tools(agent):
             return ()
         every = [
@@ -151,7 +168,7 @@ class Tools:
         ]
         if agent.get("forge"):
             every.insert(0, _Entry(FORGE, FORGE_TOOL, _noted))
-        return [entry for entry in every if _standing(entry, agent) != "deny"]
+        return every
 
     def _command(self, world: World, declared: Declared) -> _Entry:
         rule, bounds = f"command/{declared.name}", self._bounds

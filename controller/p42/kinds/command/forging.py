@@ -7,6 +7,7 @@ of the next try: a command that is not forged yet says why.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -20,6 +21,8 @@ from p42.model.completion import Answer, Call, Cut, Prompt
 from p42.model.errors import Blocked, Retry, TimedOut
 from p42.model.plan import Outcome
 from p42.model.reasons import REASONS
+from p42.scripts.lock import Version
+from p42.scripts.modules import only_modules
 from p42.scripts.reply import Unfit
 
 LONGEST = 20_000  # characters that are kept of an answer nobody can use
@@ -60,11 +63,22 @@ class Work:
         said, model = answer.reply.text, answer.reply.model
         try:
             version = answered(self.asked, self.spec, said, model)
+            await self._check(version)
         except Unfit as error:
             result = json.dumps({_UNFIT: said[:LONGEST]}).encode()
             return Outcome(work, ok=False, detail=str(error), result=result)
         detail = f"{len(version.source)} characters of {version.language}"
         return Outcome(work, ok=True, detail=detail, result=kept(version))
+
+    async def _check(self, version: Version) -> None:
+        """Unfit for one that could never run. What is pinned already is not asked about."""
+        files, needs = self.world.files, version.dependencies
+        wrong = await asyncio.to_thread(
+            only_modules, version.source, version.language, needs,
+            lambda program: files.which(program) is not None,
+        )  # fmt: skip
+        if wrong:
+            raise Unfit(wrong)
 
     async def _answer(self, prompt: Prompt) -> Answer:
         call = Call(prompt, self.asked.account, self.asked.by, timeout=SECONDS)
