@@ -210,3 +210,19 @@ async def test_no_persona_takes_all_of_a_models_room(tmp_path: Path) -> None:
         await there.say("hello", session="a")
         assert len(system(there.asked[-1])) < 8192 / 2 * 3 + 100
         assert "the rest is left out" in system(there.asked[-1])
+
+
+async def test_one_short_answer_after_a_refusal_does_not_make_the_model_small(
+    tmp_path: Path,
+) -> None:
+    async with room(tmp_path, models=["gpt-nobody-knows"]) as there:
+        await there.declare("muse", {**SPEAKER, "memory": {**MEMORY, "window": 2}})
+        there.server.script = takes(10**9)
+        await there.say("x" * 9000, session="a")
+        there.server.script = takes(ROOM + 2000)
+        await there.say("ok?", session="a")
+        assert questions(there.asked[-1]) == ["ok?"]
+        await there.declare("muse", SPEAKER)
+        for n in range(5):
+            await there.say(f"{n} " + "q" * 300, session="b")
+        assert len(questions(there.asked[-1])) == 5

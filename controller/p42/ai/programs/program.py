@@ -75,7 +75,7 @@ class Program(Answering):
         """None for p42 to run: it runs its own."""
         return ()
 
-    async def ask(self) -> AsyncGenerator[Piece]:  # type: ignore[override]
+    async def ask(self) -> AsyncGenerator[Piece]:
         """What it says. Raises Blocked, Retry, TimedOut, and Cut once anything was said."""
         session = await self._floor.sessions.get(self.say.session)
         if session is None:

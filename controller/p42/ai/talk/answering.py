@@ -35,7 +35,7 @@ from p42.model.errors import P42Error, Refused, TimedOut, TooLong
 from p42.model.models import Models
 from p42.model.ports import Clock
 from p42.model.session import Role, Session, Sessions, Turn
-from p42.model.talk import Forged, Say, ToolBox, Used
+from p42.model.talk import Forged, Say, Thinking, ToolBox, Used
 
 MISSING = "Tools of yours that cannot be called now; say so where they are needed:"
 PERSONA, RESULT = 2, 4  # parts of a model's room that the persona, and what one tool gave, may have
@@ -95,7 +95,7 @@ class Answering:
         tools = self._floor.tools
         return tuple(tools.offered(self.who.name, self.who.facts)) if tools is not None else ()
 
-    async def ask(self) -> AsyncGenerator[Text | ToolCall | Used]:
+    async def ask(self) -> AsyncGenerator[Text | Thinking | ToolCall | Used]:
         """Ask the model once, with what the session holds by now; with less of it where its vendor
         refuses that. Raises TooLong, with a remedy, where not even the last question is taken."""
         view = first = await self._view()
@@ -108,7 +108,9 @@ class Answering:
             except Refused as error:
                 view = self._smaller(view, error)
         if view.space < first.space:
-            self._floor.lessons.took(self._key, self._told() + view.tokens)
+            # What there was space for, not what happened to be shown: that may be one short word.
+            taken = max(view.space, view.tokens)
+            self._floor.lessons.took(self._key, self._told() + taken)
         if view.doubted != first.doubted:
             self._floor.lessons.doubt(self.say.session, self._key, view.doubted)
 
